@@ -1,0 +1,300 @@
+"""The command line: arguments to Options; picks a source and a front end, and imports the screen last."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from threadtop import __version__, config, fields, filters, targets, text
+from threadtop.errors import EXIT_FAILURE, EXIT_OK, TargetError, ThreadtopError, UsageError
+from threadtop.procfs.reader import ProcReader
+from threadtop.query import LAYOUTS, View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LEAST_INTERVAL_S: Final = 0.1
+MOST_INTERVAL_S: Final = 3600.0
+EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
+THEMES: Final = ("dark", "ansi", "blue-yellow", "mono")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user asked for; None where nothing was said and a configuration file may speak."""
+
+    interval_s: float | None = None
+    frames: int | None = None
+    pids: frozenset[int] | None = None
+    command: tuple[str, ...] = ()
+    headless: bool = False
+    json: bool = False
+    width: int | None = None
+    columns: tuple[str, ...] | None = None
+    sort: str | None = None
+    descending: bool | None = None
+    filter: filters.Filter | None = None
+    user: str | None = None
+    layout: str | None = None
+    threads: bool | None = None
+    hide_idle: bool | None = None
+    full_command: bool | None = None
+    per_core: bool = False
+    colour: bool = True
+    theme: str | None = None
+    readonly: bool = False
+
+    def view(self, base: View) -> View:
+        """``base`` with what was asked for on the command line."""
+        view = base
+        if self.sort is not None:
+            view = view.sorted_by(self.sort)
+        if self.descending is not None:
+            view = replace(view, descending=self.descending)
+        said = {
+            "columns": self.columns,
+            "filter": self.filter,
+            "user": self.user,
+            "layout": self.layout,
+            "threads": self.threads,
+            "hide_idle": self.hide_idle,
+            "full_command": self.full_command,
+        }
+        return replace(view, **{key: value for key, value in said.items() if value is not None})  # type: ignore[arg-type]
+
+
+class _Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises instead of printing two lines of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, "threadtop --help lists the options")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="threadtop",
+        usage="threadtop [options] [PID | NAME]\n       threadtop [options] -- COMMAND [ARG ...]",
+        description="What are the threads of this machine doing, and why are they not running?",
+        epilog="Keys, columns and what each number means: press ? on the screen.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("target", nargs="?", metavar="PID | NAME", help="attach to a process")
+    say = parser.add_argument
+    say("-p", "--pid", action="append", metavar="PID[,PID]", help="attach to processes by id, with all their threads")
+    say("-u", "--user", metavar="USER", help="only processes of this user (name or uid)")
+    say("-d", "--delay", metavar="SECONDS", help="seconds between two refreshes (1)")
+    say("-n", "--frames", metavar="N", help="end after N refreshes (with -b)")
+    say("-b", "--batch", action="store_true", help="print frames as text instead of the screen")
+    say("--once", action="store_true", help="print one frame as text and end")
+    say("--json", action="store_true", help="with --once or -b: print JSON, one document a line")
+    say("-o", "--sort", metavar="FIELD", help="sort by a column; -FIELD or +FIELD turn the order")
+    say("-O", "--list-fields", action="store_true", help="list the columns and end")
+    say("--columns", metavar="A,B,...", help="show these columns")
+    say("--filter", metavar="EXPR", help="only threads that match, e.g. 'cpu>5 user=www name~worker'")
+    say("-i", "--hide-idle", action="store_true", default=None, help="leave idle threads out")
+    say("-H", "--threads", action="store_true", default=None, dest="threads", help="show threads (the default)")
+    say("--no-threads", action="store_false", default=None, dest="threads", help="show processes only")
+    say("--layout", choices=LAYOUTS, help="flat list, tree of processes, or grouped by program or thread name")
+    say("-c", "--full-command", action="store_true", default=None, help="show whole command lines")
+    say("-w", "--width", metavar="COLUMNS", help="cut text output at this width")
+    say("-1", "--per-core", action="store_true", help="show a meter for each CPU")
+    say("-C", "--no-colour", "--no-color", action="store_true", help="no colours (also: NO_COLOR)")
+    say("--theme", choices=THEMES, help="colours: dark, ansi (the terminal's own), blue-yellow, mono")
+    say("--readonly", action="store_true", help="no action on processes (there is none yet)")
+    say("-V", "--version", action="version", version=f"threadtop {__version__}")
+    return parser
+
+
+def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
+    """(options, name to attach to, whether to list the fields); raises UsageError."""
+    own, command = list(arguments), []
+    if "--" in own:
+        at = own.index("--")
+        own, command = own[:at], own[at + 1 :]
+        if not command:
+            message = "there is no command after --"
+            raise UsageError(message, "write threadtop -- COMMAND [ARG ...]")
+    said = _parser().parse_args(own)
+    pids = [pid for value in said.pid or () for pid in targets.parse_pids(value)]
+    name = said.target
+    if name is not None and name.isascii() and name.isdigit():
+        pids.extend(targets.parse_pids(name))
+        name = None
+    if (name is not None) + bool(pids) + bool(command) > 1:
+        message = "a PID, a NAME and a command to start cannot be combined"
+        raise UsageError(message, "name one of them")
+    if said.json and not (said.once or said.batch):
+        message = "--json needs --once or -b"
+        raise UsageError(message, "add --once for one document")
+    sort, descending = _sort(said.sort)
+    options = Options(
+        interval_s=_interval(said.delay),
+        frames=1 if said.once else _whole(said.frames, "-n"),
+        pids=frozenset(pids) or None,
+        command=tuple(command),
+        headless=said.once or said.batch,
+        json=said.json,
+        width=_whole(said.width, "-w"),
+        columns=_columns(said.columns),
+        sort=sort,
+        descending=descending,
+        filter=filters.parse_filter(said.filter) if said.filter else None,
+        user=said.user,
+        layout=said.layout,
+        threads=said.threads,
+        hide_idle=said.hide_idle,
+        full_command=said.full_command,
+        per_core=said.per_core,
+        colour=not said.no_colour,
+        theme=said.theme,
+        readonly=said.readonly,
+    )
+    if options.frames is not None and not options.headless:
+        message = "-n needs -b"
+        raise UsageError(message, "add -b for batch output")
+    return options, name, said.list_fields
+
+
+def _interval(value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        interval_s = float(value)
+    except ValueError:
+        interval_s = 0.0
+    if not LEAST_INTERVAL_S <= interval_s <= MOST_INTERVAL_S:
+        message = f"-d wants seconds between {LEAST_INTERVAL_S:g} and {MOST_INTERVAL_S:g}, not {value!r}"
+        raise UsageError(message, "try -d 1")
+    return interval_s
+
+
+def _whole(value: str | None, flag: str) -> int | None:
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdigit() and int(value) > 0):
+        message = f"{flag} wants a whole number above 0, not {value!r}"
+        raise UsageError(message, f"try {flag} 80" if flag == "-w" else f"try {flag} 5")
+    return int(value)
+
+
+def _columns(value: str | None) -> tuple[str, ...] | None:
+    return tuple(field.key for field in fields.find_all(value.split(","))) if value else None
+
+
+def _sort(value: str | None) -> tuple[str | None, bool | None]:
+    if value is None:
+        return None, None
+    sign, name = (value[0], value[1:]) if value[:1] in ("+", "-") else ("", value)
+    return fields.find(name).key, {"": None, "+": True, "-": False}[sign]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run threadtop; returns its exit code: 0, 1 a failure, 2 bad usage, 130 interrupted."""
+    try:
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except ThreadtopError as error:
+        print(f"threadtop: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has had enough; nothing more may be flushed into the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return EXIT_OK
+    except OSError as error:
+        print(f"threadtop: output failed: {error.strerror or error}; check the disk or the pipe", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return EXIT_FAILURE
+
+
+def _run(arguments: Sequence[str]) -> int:
+    options, name, list_fields = parse(arguments)
+    if list_fields:
+        print("\n".join(field_lines()))
+        return EXIT_OK
+    if not options.headless:
+        _require_terminal()
+    options = _attached(options, name)
+    command = targets.Command(options.command, to_file=not options.headless) if options.command else None
+    if command is not None:
+        options = replace(options, pids=frozenset({command.pid}))
+    try:
+        if options.headless:
+            from threadtop import headless  # noqa: PLC0415
+
+            return headless.run(options, command)
+        return _screen(options, command)
+    finally:
+        if command is not None:
+            command.end()
+            if command.output is not None:
+                print(f"threadtop: the output of {command.arguments[0]} is in {command.output}", file=sys.stderr)
+
+
+def _screen(options: Options, command: targets.Command | None) -> int:
+    from threadtop.tui import run  # noqa: PLC0415 headless paths never import textual
+
+    warning = ""
+    try:
+        preferences = config.load(config.path())
+    except UsageError as error:
+        preferences, warning = config.Preferences(), f"{error} (the defaults are used)"
+    return run(options, preferences, command, warning)
+
+
+def _require_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        message = "the screen needs a terminal, and this is none"
+        raise UsageError(message, "for text use threadtop --once, or -b for frames; add --json for JSON")
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        message = f"TERM={os.environ.get('TERM', '')!r} cannot show a screen"
+        raise UsageError(message, "for text use threadtop --once, or -b for frames")
+
+
+def _attached(options: Options, name: str | None) -> Options:
+    """The options with names and tids resolved to processes that are there."""
+    reader = ProcReader()
+    if name is not None:
+        return replace(options, pids=frozenset({_chosen(reader, name, ask=not options.headless)}))
+    if options.pids is not None:
+        return replace(options, pids=frozenset(targets.thread_group(reader, pid) for pid in options.pids))
+    return options
+
+
+def _chosen(reader: ProcReader, name: str, *, ask: bool) -> int:
+    found = targets.matches(reader, name)
+    if not found:
+        raise targets.no_match(name)
+    if len(found) == 1:
+        return found[0].pid
+    listed = "\n".join([f"{len(found)} processes are called {name!r}:", *targets.match_lines(found)])
+    if not ask:
+        message = f"{listed}\nthreadtop: {name!r} is not one process"
+        raise UsageError(message, "choose one with -p PID")
+    print(listed)
+    while True:
+        try:
+            answer = input(f"Which one (1 to {min(len(found), targets.LISTED_MATCHES)}, or a PID; Enter for none)? ")
+        except EOFError:
+            answer = ""
+        if not answer.strip():
+            message = "nothing chosen"
+            raise TargetError(message)
+        number = int(answer) if answer.strip().isascii() and answer.strip().isdigit() else 0
+        if 1 <= number <= min(len(found), targets.LISTED_MATCHES):
+            return found[number - 1].pid
+        if number in {match.pid for match in found}:
+            return number
+        print("That is none of them.")
+
+
+def field_lines() -> list[str]:
+    """The columns with their keys, aliases and meaning, as -O prints them."""
+    lines = []
+    for field in fields.FIELDS:
+        names = ", ".join(dict.fromkeys((field.key, *field.aliases)))
+        lines.append(f"{text.fit(field.title, 8)} {text.fit(names, 34)} {field.help}")
+    return lines

@@ -1,0 +1,197 @@
+"""Snapshots and tables as text and JSON, for pipes and scripts; no terminal, no textual."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+from threadtop import fields, text
+from threadtop.snapshot import GroupRow, ProcessRow, ThreadRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from threadtop.fields import Field
+    from threadtop.query import Table
+    from threadtop.snapshot import HostRow, Row, Snapshot
+
+SCHEMA: Final = "threadtop/1"
+_CPU_SHARES: Final = ("cpu_pct", "user_pct", "system_pct")
+_DIGITS: Final = {"percent": 2, "rate": 2}
+
+
+def command_text(row: Row, *, full: bool, tree: bool) -> str:
+    """COMMAND as a cell string: ``process [thread]`` in a flat list, the thread alone under its process."""
+    if not isinstance(row, ThreadRow):
+        return text.visible(row.command if full and row.command else _short(row))
+    if tree:
+        return text.visible(row.name)
+    if full and row.command:
+        own = text.visible(row.command)
+    else:
+        own = text.visible(row.process)
+    return own if row.tid == row.pid and row.name == row.process else f"{own} [{text.visible(row.name)}]"
+
+
+def _short(row: ProcessRow | GroupRow) -> str:
+    return row.command if isinstance(row, GroupRow) else row.process
+
+
+def cell(field: Field, row: Row, table: Table) -> str:
+    """One cell as a cell string, not padded."""
+    if field.key == "command":
+        view = table.view
+        below = view.layout == "tree" and view.threads
+        own = command_text(row, full=view.full_command, tree=below)
+        is_below = view.threads and view.layout != "flat" and isinstance(row, ThreadRow)
+        return f"  {own}" if is_below else own
+    value = field.value(row)
+    if table.view.per_machine and table.cores and field.key in _CPU_SHARES and isinstance(value, float):
+        value /= table.cores
+    return field.format(value)
+
+
+def summary_lines(snapshot: Snapshot) -> list[str]:
+    """The machine in three lines, as above the table in batch output."""
+    host, totals = snapshot.host, snapshot.totals
+    load = " ".join(f"{value:.2f}" for value in host.load)
+    states = " ".join(f"{count} {state}" for state, count in sorted(totals.thread_states.items()))
+    lines = [
+        f"threadtop  {text.plain(text.visible(host.hostname))}  {iso_time(snapshot.time)}  "
+        f"up {text.duration(host.uptime_s)}  load {load}",
+        f"{text.thousands(totals.processes)} processes  {text.thousands(totals.threads)} threads: {states}  "
+        f"switches/s {text.rate(host.switches_per_s)} "
+        f"(vol {text.rate(totals.vol_per_s)}, invol {text.rate(totals.invol_per_s)})",
+        f"{cpu_words(host)}  mem {text.size(host.memory_used_bytes)} of {text.size(host.memory_total_bytes)}  "
+        f"waiting for a cpu: {totals.waiting_threads} threads, {totals.waiting_cores:.1f} cores' worth  "
+        f"own cpu {text.percent(snapshot.own_cpu_pct)} %, pass {snapshot.cost.pass_ns / 1e6:.1f} ms",
+    ]
+    return [*lines, *(f"note: {note}" for note in snapshot.notes)]
+
+
+def cpu_words(host: HostRow) -> str:
+    """The machine's CPU use in words."""
+    if host.cpu is None:
+        return "cpu -"
+    return (
+        f"cpu {text.percent(host.cpu.busy_pct)} % of {len(host.cores)} "
+        f"(user {text.percent(host.cpu.user_pct)} system {text.percent(host.cpu.system_pct)} "
+        f"io {text.percent(host.cpu.iowait_pct)})"
+    )
+
+
+def text_lines(snapshot: Snapshot, table: Table, width: int | None = None) -> Iterator[str]:
+    """A frame of batch output: summary, heading and rows; ``width`` cuts lines, None does not."""
+    yield from (text.plain(text.fit(line, width)).rstrip() if width else line for line in summary_lines(snapshot))
+    yield ""
+    last = table.columns[-1] if table.columns else None
+
+    def line(cells: list[str]) -> str:
+        parts = [
+            own if field is last and field.left else text.fit(own, field.width, right=not field.left)
+            for field, own in zip(table.columns, cells, strict=True)
+        ]
+        whole = " ".join(parts)
+        return text.plain(text.fit(whole, width) if width and len(whole) > width else whole).rstrip()
+
+    yield line([field.title for field in table.columns])
+    for row in table.rows:
+        yield line([cell(field, row, table) for field in table.columns])
+
+
+def iso_time(time: float) -> str:
+    """Wall clock in UTC with its offset (RFC 3339)."""
+    return datetime.fromtimestamp(time, timezone.utc).isoformat(timespec="milliseconds")
+
+
+def document(snapshot: Snapshot, table: Table) -> dict[str, Any]:
+    """A snapshot as one JSON document: the processes and threads that a table shows; unknown is null."""
+    shown: dict[int, list[ThreadRow]] = {}
+    for row in table.rows:
+        if isinstance(row, ThreadRow) and row.mark != "gone":
+            shown.setdefault(row.pid, []).append(row)
+        elif isinstance(row, ProcessRow) and row.mark != "gone":
+            shown.setdefault(row.pid, [])
+    return {
+        "schema": SCHEMA,
+        "host": _clean(snapshot.host.hostname),
+        "time": iso_time(snapshot.time),
+        "interval_s": _rounded(snapshot.interval_s, 4),
+        "machine": _machine(snapshot),
+        "cost": {
+            "pass_ms": round(snapshot.cost.pass_ns / 1e6, 3),
+            "own_cpu_pct": _rounded(snapshot.own_cpu_pct, 2),
+            "reads": snapshot.cost.reads,
+            "descriptors": snapshot.cost.descriptors,
+        },
+        "notes": list(snapshot.notes),
+        "processes": [
+            {
+                **_values(snapshot.processes[pid], fields.JSON_PROCESS),
+                "threads": [_values(row, fields.JSON_THREAD) for row in threads],
+            }
+            for pid, threads in shown.items()
+            if pid in snapshot.processes
+        ],
+        "findings": list(snapshot.findings),
+    }
+
+
+def to_json(snapshot: Snapshot, table: Table) -> str:
+    """The document in one line."""
+    return json.dumps(document(snapshot, table), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _values(row: Row, keys: tuple[str, ...]) -> dict[str, Any]:
+    values = {}
+    for key in keys:
+        field = fields.BY_KEY[key]
+        value = field.value(row)
+        if value is text.SHARED:
+            value = None
+        elif isinstance(value, str):
+            value = _clean(value)
+        elif isinstance(value, float):
+            value = round(value, _DIGITS.get(field.kind, 3))
+        values[key] = value
+    return values
+
+
+def _clean(value: str) -> str:
+    r"""Bytes that are not UTF-8 as ``\\xNN``: JSON has no place for them; control bytes it escapes itself."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def _machine(snapshot: Snapshot) -> dict[str, Any]:
+    host, totals = snapshot.host, snapshot.totals
+    cpu = host.cpu
+    return {
+        "uptime_s": round(host.uptime_s, 1),
+        "load": list(host.load),
+        "cores": len(host.cores) or None,
+        "user_pct": _rounded(cpu.user_pct, 2) if cpu else None,
+        "system_pct": _rounded(cpu.system_pct, 2) if cpu else None,
+        "iowait_pct": _rounded(cpu.iowait_pct, 2) if cpu else None,
+        "memory_total_bytes": host.memory_total_bytes,
+        "memory_used_bytes": host.memory_used_bytes,
+        "swap_total_bytes": host.swap_total_bytes,
+        "swap_used_bytes": host.swap_used_bytes,
+        "switches_per_s": _rounded(host.switches_per_s, 1),
+        "vol_per_s": _rounded(totals.vol_per_s, 2),
+        "invol_per_s": _rounded(totals.invol_per_s, 2),
+        "processes": totals.processes,
+        "threads": totals.threads,
+        "thread_states": dict(totals.thread_states),
+        "waiting_threads": totals.waiting_threads,
+        "waiting_cores": round(totals.waiting_cores, 3),
+        "pressure_cpu": host.pressure_cpu,
+        "pressure_io": host.pressure_io,
+        "pressure_memory": host.pressure_memory,
+        "quota_cores": host.cgroup.quota_cores if host.cgroup else None,
+        "throttled_pct": _rounded(host.cgroup.throttled_pct, 2) if host.cgroup else None,
+    }

@@ -1,0 +1,63 @@
+"""Frames as text or JSON for pipes, scripts and CI; nothing here imports textual."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from threadtop import export, query, source
+from threadtop.errors import EXIT_OK
+from threadtop.query import View
+from threadtop.sampler import ALL_NEEDS, Interest
+
+if TYPE_CHECKING:
+    from threadtop.cli import Options
+    from threadtop.source import Source
+    from threadtop.targets import Command
+
+
+def run(options: Options, command: Command | None = None, source_: Source | None = None) -> int:
+    """Print frames until there have been enough, the targets end or the reader goes; returns the exit code.
+
+    The first frame takes two passes: one to begin from, one to measure.
+    """
+    interval_s = options.interval_s or 1.0
+    view = options.view(View())
+    needs = view.needs() if not options.json else ALL_NEEDS
+    interest = Interest(attached=options.pids, needs=needs, everything=True)
+    live = source_ or source.live()
+    frames = 0
+    try:
+        live.read(interest)
+        due = time.monotonic()
+        while options.frames is None or frames < options.frames:
+            due += interval_s
+            time.sleep(max(0.0, due - time.monotonic()))
+            snapshot = live.read(interest)
+            if snapshot is None:
+                break
+            if options.pids and not snapshot.processes:
+                pids = ", ".join(map(str, sorted(options.pids)))
+                how = f" ({command.outcome()})" if command is not None and command.outcome() else ""
+                print(f"threadtop: process {pids} has ended{how}", file=sys.stderr)
+                break
+            table = query.table(snapshot, view)
+            if options.json:
+                sys.stdout.write(export.to_json(snapshot, table) + "\n")
+            else:
+                lines = export.text_lines(snapshot, table, _width(options))
+                sys.stdout.write(("\n" if frames else "") + "\n".join(lines) + "\n")
+            sys.stdout.flush()
+            frames += 1
+    finally:
+        live.close()
+    return EXIT_OK
+
+
+def _width(options: Options) -> int | None:
+    """The width to cut at: the one asked for, the terminal's, or none into a pipe."""
+    if options.width is not None:
+        return options.width
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

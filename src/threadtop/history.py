@@ -1,0 +1,70 @@
+"""Short bounded rings of figures by thread and process, for sparklines; pure.
+
+Only rows that moved are noted; the ticks between were at rest, with 0.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from threadtop.snapshot import Key, ProcessRow, Snapshot, ThreadRow
+
+TICKS: Final = 180
+ROWS: Final = 600
+SERIES: Final = ("cpu_pct", "wait_pct", "switches_per_s")
+_WIDTH: Final = 1 + len(SERIES)
+_UNKNOWN: Final = -1.0
+
+
+class History:
+    """The last TICKS ticks of at most ROWS rows; the row that has rested longest goes first."""
+
+    def __init__(self) -> None:
+        """Nothing noted yet."""
+        self._tick = 0
+        self._began: dict[Key, int] = {}
+        self._rings: dict[Key, array[float]] = {}
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Note what moved in a snapshot."""
+        self._tick += 1
+        for process in snapshot.processes.values():
+            if process.moving:
+                self._note(process)
+                for tid in process.moving:
+                    self._note(process.threads[tid])
+        if len(self._rings) > ROWS:
+            resting = sorted(self._rings, key=lambda key: self._rings[key][-_WIDTH])
+            for key in resting[: len(self._rings) - ROWS]:
+                del self._rings[key], self._began[key]
+
+    def _note(self, row: ThreadRow | ProcessRow) -> None:
+        key = row.key
+        ring = self._rings.get(key)
+        if ring is None:
+            ring = self._rings[key] = array("d")
+            self._began[key] = 1 if row.mark != "new" else self._tick
+        switches = None if row.vol_per_s is None else row.vol_per_s + (row.invol_per_s or 0.0)
+        ring.append(self._tick)
+        ring.extend(_UNKNOWN if value is None else value for value in (row.cpu_pct, row.wait_pct, switches))
+        if len(ring) > 2 * TICKS * _WIDTH:
+            del ring[: len(ring) - TICKS * _WIDTH]
+
+    def series(self, key: Key, name: str, ticks: int = TICKS) -> list[float | None]:
+        """The last ``ticks`` values of one of SERIES, oldest first; None where it was not known or not there."""
+        first = max(1, self._tick - ticks + 1)
+        values: list[float | None] = [0.0] * (self._tick - first + 1)
+        ring = self._rings.get(key)
+        if ring is None:
+            return values
+        column = 1 + SERIES.index(name)
+        for tick in range(first, self._began[key]):
+            values[tick - first] = None
+        for at in range(0, len(ring), _WIDTH):
+            tick = int(ring[at])
+            if tick >= first:
+                value = ring[at + column]
+                values[tick - first] = None if value == _UNKNOWN else value
+        return values

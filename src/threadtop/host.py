@@ -1,0 +1,107 @@
+"""The machine's own figures, from psutil where it has them and from /proc and cgroupfs where not."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from threadtop.procfs import parse
+from threadtop.sample import CgroupSample, CpuTimes, HostSample
+
+if TYPE_CHECKING:
+    from threadtop.procfs.reader import ProcReader
+
+CGROUP_ROOT = Path("/sys/fs/cgroup")
+
+
+class HostReader:
+    """Reads a HostSample a pass; what cannot change is read once."""
+
+    def __init__(self, reader: ProcReader) -> None:
+        """Pressure and the cgroup's name are read through ``reader``."""
+        self._reader = reader
+        self._hostname = socket.gethostname()
+        self._boot_time = psutil.boot_time()
+        self._cgroup = find_cgroup(reader)
+
+    def read(self) -> HostSample:
+        """The machine now; counters are since boot."""
+        memory, swap = psutil.virtual_memory(), psutil.swap_memory()
+        return HostSample(
+            hostname=self._hostname,
+            boot_time=self._boot_time,
+            load=os.getloadavg(),
+            cpu=_cpu_times(psutil.cpu_times()),
+            cores=tuple(map(_cpu_times, psutil.cpu_times(percpu=True))),
+            switches=psutil.cpu_stats().ctx_switches,
+            memory_total_bytes=memory.total,
+            memory_used_bytes=memory.used,
+            swap_total_bytes=swap.total,
+            swap_used_bytes=swap.used,
+            pressure_cpu=self._pressure("cpu"),
+            pressure_io=self._pressure("io"),
+            pressure_memory=self._pressure("memory"),
+            cgroup=read_cgroup(self._cgroup) if self._cgroup else None,
+        )
+
+    def _pressure(self, what: str) -> float | None:
+        raw = self._reader.read_global(f"pressure/{what}")
+        return parse.parse_pressure(raw).some_avg10 if raw else None
+
+
+def _cpu_times(times: Any) -> CpuTimes:  # noqa: ANN401 psutil's tuple differs by kernel
+    return CpuTimes(
+        times.user + times.nice,
+        times.system + times.irq + times.softirq,
+        times.iowait,
+        times.steal,
+        times.idle,
+    )
+
+
+def user_name(uid: int) -> str:
+    """The login name of a uid, or the number where nobody has it (getpwuid(3))."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def find_cgroup(reader: ProcReader, root: Path = CGROUP_ROOT) -> Path | None:
+    """The folder of our own cpu cgroup, v2 or v1, or None where there is no quota to read (cgroups(7))."""
+    raw = reader.read_global("self/cgroup")
+    if not raw:
+        return None
+    paths = parse.parse_cgroups(raw)
+    if "cpu" in paths:
+        folder = root / "cpu" / paths["cpu"].lstrip("/")
+    else:
+        folder = root / paths.get("", "").lstrip("/")
+    # Inside a container the path is the host's while the mount shows our own group at its root.
+    for candidate in (folder, root / "cpu", root):
+        if (candidate / "cpu.stat").exists():
+            return candidate
+    return None
+
+
+def read_cgroup(folder: Path) -> CgroupSample | None:
+    """Quota and throttling of a cgroup; None where it has no quota (cpu.max, cpu.cfs_quota_us)."""
+    try:
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text().split()
+        elif (folder / "cpu.cfs_quota_us").exists():
+            quota = (folder / "cpu.cfs_quota_us").read_text().strip()
+            period = (folder / "cpu.cfs_period_us").read_text().strip()
+        else:
+            return None
+        if quota in ("max", "-1"):
+            return None
+        stat = parse.parse_key_numbers((folder / "cpu.stat").read_bytes())
+        return CgroupSample(int(quota) / int(period), stat.get("nr_periods", 0), stat.get("nr_throttled", 0))
+    except (OSError, ValueError):
+        return None

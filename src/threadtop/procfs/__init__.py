@@ -1,0 +1,1 @@
+"""What the kernel says: the files of proc(5), read and parsed."""

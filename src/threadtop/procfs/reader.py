@@ -1,0 +1,176 @@
+"""ProcReader: the one place that opens files of /proc; OSError becomes gone or denied.
+
+It counts what it reads, by file name, so that the cost of a pass can be shown and tested.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from threadtop.errors import DeniedError, GoneError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+RESERVED_DESCRIPTORS: Final = 128  # left for the terminal, libraries and files read once
+_CHUNK: Final = 4096
+_GONE: Final = (errno.ENOENT, errno.ESRCH, errno.ENOTDIR)
+_DENIED: Final = (errno.EACCES, errno.EPERM)
+_NO_DESCRIPTORS: Final = (errno.EMFILE, errno.ENFILE)
+
+
+def process_clock_ns(pid: int) -> int | None:
+    """CPU time of a whole process in ns, ended threads included; None if it is gone or has no clock.
+
+    The clock id is ``(~pid << 3) | CPUCLOCK_SCHED`` (clock_getcpuclockid(3)); anyone may read it.
+    """
+    try:
+        return time.clock_gettime_ns((~pid << 3) | 2)
+    except OSError:
+        return None
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft RLIMIT_NOFILE to the hard one and return what may be kept open for reading."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (ValueError, OSError):
+            hard = soft
+    limit = 1 << 20 if hard == resource.RLIM_INFINITY else hard
+    return max(0, limit - RESERVED_DESCRIPTORS)
+
+
+class ProcReader:
+    """Reads files below ``root``; raises GoneError and DeniedError, and counts every read."""
+
+    def __init__(
+        self,
+        root: str | Path = "/proc",
+        *,
+        clock_ns: Callable[[int], int | None] | None = None,
+        descriptors: int | None = None,
+    ) -> None:
+        """Use ``root``, the process CPU clock ``clock_ns`` and at most ``descriptors`` kept descriptors.
+
+        The kernel's clocks take pids of our own pid namespace, so they are used by default only where
+        ``root`` shows us under our own pid.
+        """
+        self.root = str(root)
+        self.reads: Counter[str] = Counter()
+        self.kept = 0
+        self.limit = raise_descriptor_limit() if descriptors is None else descriptors
+        if clock_ns is None and self._shows_our_namespace():
+            clock_ns = process_clock_ns
+        self.clock_ns: Callable[[int], int | None] = clock_ns or (lambda _pid: None)
+
+    def _shows_our_namespace(self) -> bool:
+        try:
+            return os.readlink(f"{self.root}/self") == str(os.getpid())
+        except OSError:
+            return False
+
+    def pids(self) -> list[int]:
+        """All process ids that ``root`` lists, ascending as the kernel gives them."""
+        self.reads["/"] += 1
+        return [int(name) for name in os.listdir(self.root) if name.isdigit()]
+
+    def last_pid(self) -> int | None:
+        """The pid given out last, process or thread: last field of ``loadavg``; None if it cannot be read."""
+        raw = self.read_global("loadavg")
+        try:
+            return int(raw.split()[4]) if raw else None
+        except (IndexError, ValueError):
+            return None
+
+    def tids(self, pid: int) -> list[int]:
+        """The thread ids of a process, in the kernel's order; raises GoneError or DeniedError."""
+        self.reads["task/"] += 1
+        try:
+            return [int(name) for name in os.listdir(f"{self.root}/{pid}/task")]
+        except OSError as error:
+            raise _translated(error) from error
+
+    def task_links(self, pid: int) -> int:
+        """The link count of ``task/``: it moves with the number of threads (fs/proc/base.c)."""
+        self.reads["task/ links"] += 1
+        try:
+            return os.stat(f"{self.root}/{pid}/task").st_nlink
+        except OSError as error:
+            raise _translated(error) from error
+
+    def read(self, pid: int | str, name: str) -> bytes:
+        """Whole content of ``root/pid/name``; raises GoneError or DeniedError."""
+        self.reads[name] += 1
+        return self._read(f"{self.root}/{pid}/{name}")
+
+    def read_task(self, pid: int, tid: int, name: str) -> bytes:
+        """Whole content of ``root/pid/task/tid/name``; raises GoneError or DeniedError."""
+        self.reads[name] += 1
+        return self._read(f"{self.root}/{pid}/task/{tid}/{name}")
+
+    def read_global(self, name: str) -> bytes | None:
+        """Whole content of ``root/name``, or None where the kernel does not have or show it."""
+        self.reads[name] += 1
+        try:
+            return self._read(f"{self.root}/{name}")
+        except (GoneError, DeniedError):
+            return None
+
+    def link(self, pid: int, name: str) -> str:
+        """Target of the link ``root/pid/name``; raises GoneError or DeniedError."""
+        self.reads[name] += 1
+        try:
+            return os.readlink(f"{self.root}/{pid}/{name}")
+        except OSError as error:
+            raise _translated(error) from error
+
+    def _read(self, path: str) -> bytes:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                raw = os.read(descriptor, _CHUNK)
+                if len(raw) < _CHUNK:
+                    return raw
+                parts = [raw]
+                while part := os.read(descriptor, _CHUNK):
+                    parts.append(part)
+                return b"".join(parts)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise _translated(error) from error
+
+    def keep(self, pid: int, tid: int, name: str) -> int | None:
+        """A descriptor on ``root/pid/task/tid/name`` to pread from, or None if no more may be kept."""
+        if self.kept >= self.limit:
+            return None
+        try:
+            descriptor = os.open(f"{self.root}/{pid}/task/{tid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno in _NO_DESCRIPTORS:
+                self.limit = self.kept
+                return None
+            raise _translated(error) from error
+        self.kept += 1
+        return descriptor
+
+    def drop(self, descriptor: int) -> None:
+        """Close a kept descriptor."""
+        os.close(descriptor)
+        self.kept -= 1
+
+
+def _translated(error: OSError) -> Exception:
+    if error.errno in _GONE:
+        return GoneError(error.filename or "")
+    if error.errno in _DENIED:
+        return DeniedError(error.filename or "")
+    return error

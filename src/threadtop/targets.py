@@ -1,0 +1,180 @@
+"""What to attach to: a PID, a name with one match, or a command that threadtop starts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from threadtop import text
+from threadtop.errors import DeniedError, GoneError, TargetError, UsageError
+from threadtop.procfs import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import IO
+
+    from threadtop.procfs.reader import ProcReader
+
+LISTED_MATCHES: Final = 20
+_TERMINATE_S: Final = 2.0
+
+
+class Match(NamedTuple):
+    """A process that a name may mean."""
+
+    pid: int
+    name: str
+    command: str
+    threads: int
+
+
+def parse_pids(value: str) -> list[int]:
+    """``4211,4300`` as pids; raises UsageError."""
+    pids = []
+    for part in value.split(","):
+        if not part.strip().isascii() or not part.strip().isdigit() or int(part) == 0:
+            message = f"{part.strip()!r} is not a process id"
+            raise UsageError(message, "use -p PID[,PID], or threadtop NAME to attach by name")
+        pids.append(int(part))
+    return pids
+
+
+def thread_group(reader: ProcReader, pid: int) -> int:
+    """The process of a pid or tid; raises TargetError if there is none or it is hidden."""
+    try:
+        status = parse.parse_status(reader.read(pid, "status"))
+    except GoneError:
+        message = f"there is no process {pid}"
+        raise TargetError(message, "threadtop without arguments lists what runs") from None
+    except DeniedError:
+        message = f"process {pid} is hidden from you (/proc is mounted with hidepid)"
+        raise TargetError(message, "run threadtop as its owner or as root") from None
+    return int(status.get("Tgid", pid))
+
+
+def matches(reader: ProcReader, name: str) -> list[Match]:
+    """The processes a name may mean: those called so; if there are none, those whose command has it.
+
+    threadtop itself, its ancestors (a shell, sudo) and kernel threads are left out.
+    """
+    exact, loose = [], []
+    own = _lineage(reader)
+    for pid in reader.pids():
+        if pid in own:
+            continue
+        try:
+            stat = parse.parse_stat(reader.read(pid, "stat"))
+            arguments = parse.parse_cmdline(reader.read(pid, "cmdline"))
+        except (GoneError, DeniedError, ValueError, IndexError):
+            continue
+        if stat.flags & parse.PF_KTHREAD:
+            continue
+        command = " ".join(arguments)
+        match = Match(pid, stat.name, command, stat.num_threads)
+        # The program and, for interpreters, the script: python /srv/app.py is found as app.py.
+        called = {stat.name, *(Path(argument).name for argument in arguments[:2])}
+        if name in called:
+            exact.append(match)
+        elif name.lower() in command.lower() or name.lower() in stat.name.lower():
+            loose.append(match)
+    return exact or loose
+
+
+def _lineage(reader: ProcReader) -> set[int]:
+    pid, lineage = os.getpid(), set()
+    while pid > 1 and pid not in lineage:
+        lineage.add(pid)
+        try:
+            pid = parse.parse_stat(reader.read(pid, "stat")).ppid
+        except (GoneError, DeniedError):
+            break
+    return lineage
+
+
+def no_match(name: str) -> TargetError:
+    """The error for a name that nothing has."""
+    return TargetError(f"no process is called {name!r}", "threadtop without arguments lists what runs")
+
+
+def match_lines(found: Sequence[Match]) -> list[str]:
+    """Matches as numbered lines to choose from."""
+    lines = [
+        f"{number:3}  {match.pid:7}  {match.threads:5} threads  "
+        + text.plain(text.fit(text.visible(match.command or match.name), 60)).rstrip()
+        for number, match in enumerate(found[:LISTED_MATCHES], 1)
+    ]
+    if len(found) > LISTED_MATCHES:
+        lines.append(f"     and {len(found) - LISTED_MATCHES} more")
+    return lines
+
+
+class Command:
+    """A command that threadtop started, and ends with it.
+
+    It is a child: no rule about ptrace stands between it and threadtop.  Its output goes to a file, for
+    the screen is ours; headless it goes to our standard error.
+    """
+
+    def __init__(self, arguments: Sequence[str], *, to_file: bool) -> None:
+        """Start ``arguments``; raises TargetError if it cannot be started."""
+        self.arguments = list(arguments)
+        self.output: Path | None = None
+        log: IO[bytes] | None = None
+        if shutil.which(self.arguments[0]) is None:
+            message = f"cannot start {self.arguments[0]!r}: there is no such command"
+            raise TargetError(message, "give its path, or one that PATH finds")
+        if to_file:
+            descriptor, path = tempfile.mkstemp(prefix="threadtop-", suffix=".log")
+            log, self.output = os.fdopen(descriptor, "wb"), Path(path)
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 running it is what the user asked for
+                self.arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=log or 2,
+                stderr=log or 2,
+                start_new_session=True,
+            )
+        except OSError as error:
+            message = f"cannot start {self.arguments[0]!r}: {error.strerror}"
+            raise TargetError(message, "check that it may be executed") from error
+        finally:
+            if log is not None:
+                log.close()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def outcome(self) -> str | None:
+        """How it ended, in words; None while it runs."""
+        code = self._process.poll()
+        if code is None:
+            return None
+        if code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        return f"exit status {code}"
+
+    def end(self) -> None:
+        """End it and what it started (SIGTERM, then SIGKILL), and drop an empty output file."""
+        if self._process.poll() is None:
+            self._signal(signal.SIGTERM)
+            try:
+                self._process.wait(_TERMINATE_S)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+                self._process.wait()
+        if self.output is not None and self.output.exists() and self.output.stat().st_size == 0:
+            self.output.unlink()
+            self.output = None
+
+    def _signal(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            return

@@ -1,0 +1,55 @@
+"""Every touch of Textual that is private or bound to a version, with its reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.color import ColorSystem
+    from textual.app import App
+    from textual.widget import Widget
+
+_SYNC_START, _SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
+
+
+def color_system(app: App[Any]) -> ColorSystem:
+    """What colours the terminal can do: the console's own finding has no public name."""
+    from rich.color import ColorSystem  # noqa: PLC0415 a type elsewhere
+
+    found = app.console._color_system  # noqa: SLF001
+    return ColorSystem.TRUECOLOR if found is None else found
+
+
+def can_paint(widget: Widget) -> bool:
+    """Whether a widget may write to the terminal itself.
+
+    The compositor only knows whole lines from a widget's left edge; our own difference is smaller.  It
+    is right only while the widget's screen is the one shown, nothing lies on it and no layout is due:
+    these are private flags of App and Screen.
+    """
+    app = widget.app
+    driver = app._driver  # noqa: SLF001
+    if driver is None or driver.is_headless or app._batch_count or not app._running:  # noqa: SLF001
+        return False
+    screen = widget.screen
+    return screen is app.screen and not screen._layout_required and widget.is_on_screen  # noqa: SLF001
+
+
+def write(app: App[Any], data: str) -> None:
+    """Write to the terminal between the marks of a synchronised update, where it knows them.
+
+    One write for both marks and the data; the driver's queue is bounded by the number of writes.
+    """
+    driver = app._driver  # noqa: SLF001
+    if driver is not None:
+        driver.write(f"{_SYNC_START}{data}{_SYNC_END}" if app._sync_available else data)  # noqa: SLF001
+        driver.flush()
+
+
+def is_behind(app: App[Any]) -> bool:
+    """Whether earlier output has not yet left: the link is slower than what we send.
+
+    Once the writer's queue (private, bounded) is full, a write would block the keys.
+    """
+    writer = getattr(app._driver, "_writer_thread", None)  # noqa: SLF001
+    return writer is not None and writer._queue.qsize() > 1  # noqa: SLF001

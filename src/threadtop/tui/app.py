@@ -1,0 +1,267 @@
+"""The app: holds the latest snapshot and hands it to the screen that is shown."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from textual.app import App
+
+from threadtop import config, text
+from threadtop.cli import LEAST_INTERVAL_S, MOST_INTERVAL_S, THEMES, Options
+from threadtop.errors import ThreadtopError, UsageError
+from threadtop.export import iso_time
+from threadtop.feed import Feed
+from threadtop.history import History
+from threadtop.sampler import Interest
+from threadtop.source import Deferred, Source
+from threadtop.tui import _compat, themes
+from threadtop.tui.commands import GLOBAL, Commands, bindings
+from threadtop.tui.header import Status
+from threadtop.tui.main_screen import MainScreen
+from threadtop.tui.painted import Painted
+from threadtop.tui.process_screen import ProcessScreen
+from threadtop.tui.screens import HelpScreen
+from threadtop.tui.terminal import Terminal, is_gone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.driver import Driver
+
+    from threadtop.config import Preferences
+    from threadtop.snapshot import Snapshot
+    from threadtop.targets import Command
+
+TERMINAL_CHECK_S: Final = 2.0
+HUNG_UP: Final = 129  # 128 + SIGHUP
+
+
+class ThreadtopApp(App[int]):
+    """threadtop's screen."""
+
+    TITLE = "threadtop"
+    CSS_PATH = "threadtop.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar[set[Any]] = {Commands}
+    BINDINGS: ClassVar[list[Any]] = bindings(GLOBAL)
+
+    def __init__(
+        self,
+        options: Options,
+        preferences: Preferences,
+        *,
+        command: Command | None = None,
+        warning: str = "",
+        source: Source | None = None,
+        driver_class: type[Driver] | None = None,
+    ) -> None:
+        """An app on ``source`` (this machine if None); ``warning`` is shown once it runs."""
+        self.no_colour = not options.colour or "NO_COLOR" in os.environ
+        self.theme_name = options.theme or preferences.theme or themes.suitable()
+        super().__init__(driver_class=driver_class or Terminal)
+        self.options = options
+        self.command = command
+        self.snapshot: Snapshot | None = None
+        self.history = History()
+        self.status = Status()
+        self.failure: ThreadtopError | None = None
+        self.watch_signals: Callable[[ThreadtopApp], None] | None = None
+        self.palette = self._make_palette()
+        self.feed = Feed(source or Deferred(), options.interval_s or preferences.interval_s, self._deliver)
+        self.feed.look_at(Interest(attached=options.pids))
+        self._warning = warning
+        self._targets: dict[int, int] = {}
+        self._loop_: asyncio.AbstractEventLoop | None = None
+        self._main = MainScreen(options.view(preferences.view), per_core=options.per_core or preferences.per_core)
+
+    # -- start and end -----------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Begin to read."""
+        self._loop_ = asyncio.get_running_loop()
+        for name in THEMES:
+            self.register_theme(themes.textual_theme(name))
+        self.theme = f"threadtop-{self._shown_theme}"
+        if self.watch_signals is not None:
+            self.watch_signals(self)
+            if not is_gone(sys.__stdin__.fileno()):  # type: ignore[union-attr]
+                self.set_interval(TERMINAL_CHECK_S, self._check_terminal)
+        self.push_screen(self._main)
+        self.feed.start()
+        if self._warning:
+            self.call_after_refresh(self._main.footer.say, self._warning, "y")
+
+    def on_unmount(self) -> None:
+        """Stop reading."""
+        self.feed.stop()
+
+    def _check_terminal(self) -> None:
+        if is_gone(sys.__stdin__.fileno()):  # type: ignore[union-attr]
+            self.exit(HUNG_UP, HUNG_UP)
+
+    async def action_quit(self) -> None:
+        """Leave, with exit code 0."""
+        self.exit(0, 0)
+
+    # -- the feed ----------------------------------------------------------------------------------
+
+    def _deliver(self) -> None:
+        """Called in the feed's thread: the rest is done in ours."""
+        if self._loop_ is not None and not self._loop_.is_closed():
+            self._loop_.call_soon_threadsafe(self._take)
+
+    def _take(self) -> None:
+        if self.feed.failure is not None:
+            self.failure = ThreadtopError(f"reading failed: {self.feed.failure!r}", "please report it")
+            self.exit(1, 1)
+            return
+        snapshot = self.feed.take()
+        if snapshot is not None and self.is_running:
+            with self._context():
+                self.take(snapshot)
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Show a snapshot."""
+        ended = self._ended(snapshot)
+        if ended and self.snapshot is not None:
+            self.feed.pause(True)
+        else:
+            self.snapshot = snapshot
+            self.history.add(snapshot)
+        self.status = Status(
+            paused=self.status.paused,
+            stretched_s=self.feed.stretched_s,
+            behind=_compat.is_behind(self),
+            attached=self._attached_words(),
+            ended=ended,
+        )
+        self.show()
+        self.look()
+
+    def show(self) -> None:
+        """Show the latest snapshot on the screen that is on top."""
+        screen = self.screen
+        if self.snapshot is not None and isinstance(screen, (MainScreen, ProcessScreen)):
+            screen.show(self.snapshot)
+
+    def look(self) -> None:
+        """Tell the feed what is looked at."""
+        attached = self.options.pids
+        screen = self.screen if isinstance(self.screen, (MainScreen, ProcessScreen)) else self._main
+        self.feed.look_at(screen.interest(attached))
+
+    def _attached_words(self) -> str:
+        pids = self.options.pids
+        if pids is None or self.snapshot is None:
+            return ""
+        names = [
+            f"{text.visible(self.snapshot.processes[pid].process)} {pid}"
+            for pid in sorted(pids)
+            if pid in self.snapshot.processes
+        ]
+        return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")  # noqa: PLR2004 as many as fit
+
+    def _ended(self, snapshot: Snapshot) -> str:
+        """What to say once everything we are attached to has ended; a reused pid is another process."""
+        pids = self.options.pids
+        if pids is None:
+            return ""
+        outcome = self.command.outcome() if self.command is not None else None
+        for pid in pids:
+            row = snapshot.processes.get(pid)
+            if row is None or (row.state == "Z" and row.thread_count == 1):
+                continue
+            if self._targets.setdefault(pid, row.start_ticks) == row.start_ticks:
+                return ""
+        what = f"process {', '.join(map(str, sorted(pids)))} ended at {iso_time(snapshot.time)[11:19]} UTC"
+        return f"{what}, {outcome}" if outcome else what
+
+    # -- actions -----------------------------------------------------------------------------------
+
+    def open_process(self, pid: int, tid: int) -> None:
+        """Open the screen of one process."""
+        if self.snapshot is not None and pid in self.snapshot.processes:
+            self.push_screen(ProcessScreen(pid, tid))
+
+    def action_help(self) -> None:
+        """Show the help."""
+        self.push_screen(HelpScreen())
+
+    def action_pause(self) -> None:
+        """Freeze the snapshot, or go on."""
+        paused = not self.status.paused
+        self.status = self.status._replace(paused=paused)
+        if not self.status.ended:
+            self.feed.pause(paused)
+        self.show()
+
+    def action_delay(self) -> None:
+        """Ask for the interval."""
+        if self.screen is self._main:
+            self._main.ask("delay", "seconds between two refreshes", f"{self.feed.interval_s:g}")
+
+    def take_delay(self, value: str) -> str:
+        """Set the interval from what was typed; raises UsageError."""
+        try:
+            interval_s = float(value)
+        except ValueError:
+            interval_s = 0.0
+        if not LEAST_INTERVAL_S <= interval_s <= MOST_INTERVAL_S:
+            message = f"the delay is {LEAST_INTERVAL_S:g} to {MOST_INTERVAL_S:g} seconds, not {value!r}"
+            raise UsageError(message)
+        self.feed.set_interval(interval_s)
+        return f"every {interval_s:g} s"
+
+    def _scale_delay(self, factor: float) -> None:
+        interval_s = min(MOST_INTERVAL_S, max(LEAST_INTERVAL_S, self.feed.interval_s * factor))
+        self._main.footer.say(self.take_delay(f"{interval_s:.3g}"))
+
+    def action_slower(self) -> None:
+        """Refresh half as often."""
+        self._scale_delay(2)
+
+    def action_faster(self) -> None:
+        """Refresh twice as often."""
+        self._scale_delay(0.5)
+
+    def action_write(self) -> None:
+        """Write the configuration file."""
+        preferences = config.Preferences(
+            view=replace(self._main.view, filter=None),
+            interval_s=self.feed.interval_s,
+            theme=self.theme_name,
+            per_core=self._main.header.per_core,
+        )
+        try:
+            config.save(config.path(), preferences)
+        except ThreadtopError as error:
+            self._main.footer.say(str(error), "r")
+        else:
+            self._main.footer.say(f"written to {config.path()}")
+
+    # -- looks -------------------------------------------------------------------------------------
+
+    @property
+    def _shown_theme(self) -> str:
+        return "mono" if self.no_colour else self.theme_name
+
+    def _make_palette(self) -> themes.Palette:
+        return themes.Palette(self._shown_theme, _compat.color_system(self), no_color=self.no_colour)
+
+    def action_theme_next(self) -> None:
+        """The next theme."""
+        self.theme_name = THEMES[(THEMES.index(self.theme_name) + 1) % len(THEMES)]
+        self.palette = self._make_palette()
+        self.theme = f"threadtop-{self._shown_theme}"
+        self._main.footer.say(f"theme: {self.theme_name}")
+        for widget in self.screen.query(Painted):
+            widget.restyle()
+
+    def action_redraw(self) -> None:
+        """Paint everything again."""
+        self.refresh(layout=True)
+        self.screen.refresh(layout=True)

@@ -1,0 +1,365 @@
+"""The grid: the table of threads; formats only the rows in sight, sends only the cells that changed.
+
+A plain widget with an offset of its own, not Textual's scroll machinery: a scroll there repaints the
+whole widget, and its scrollbar costs a column of bytes at every tick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from textual.message import Message
+
+from threadtop import export, fields, filters, text
+from threadtop.snapshot import GroupRow, ProcessRow, ThreadRow
+from threadtop.tui import paint
+from threadtop.tui.paint import LineBuilder
+from threadtop.tui.painted import Painted
+
+if TYPE_CHECKING:
+    from textual import events
+
+    from threadtop.fields import Field
+    from threadtop.query import Table
+    from threadtop.snapshot import Key, Row
+    from threadtop.tui.paint import Line
+
+_STATE_ROLES: Final = {"R": "g", "D": "r", "T": "c", "t": "c", "Z": "m", "X": "m"}
+_REASON_ROLES: Final = {"waits for a cpu": "w", "running": "g"}
+BUSY_PCT: Final = 5.0  # a share from which the eye should be drawn
+SWITCHES: Final = 1000.0  # voluntary switches a second from which it should be
+PREEMPTED: Final = 100.0  # involuntary ones
+
+
+class Grid(Painted, can_focus=True):
+    """A table with a cursor that stays on its row by identity."""
+
+    DEFAULT_CSS = "Grid { height: 1fr; }"
+
+    class Opened(Message):
+        """Enter or a click on the chosen row."""
+
+        def __init__(self, row: Row) -> None:
+            """Carry the row."""
+            super().__init__()
+            self.row = row
+
+    class Moved(Message):
+        """The rows in sight changed; by the user's hand unless only the size did."""
+
+        def __init__(self, *, by_hand: bool = True) -> None:
+            """Carry whose doing it was."""
+            super().__init__()
+            self.by_hand = by_hand
+
+    class HeadingClicked(Message):
+        """A click on a column's heading."""
+
+        def __init__(self, key: str) -> None:
+            """Carry the field's key."""
+            super().__init__()
+            self.key = key
+
+    BINDINGS: ClassVar[list[Any]] = [
+        ("up,k", "move(-1)", ""),
+        ("down,j", "move(1)", ""),
+        ("pageup", "page(-1)", ""),
+        ("pagedown", "page(1)", ""),
+        ("home,g", "jump(0)", ""),
+        ("end,G", "jump(-1)", ""),
+        ("enter", "open", ""),
+    ]
+
+    def __init__(self) -> None:
+        """A grid without a table yet."""
+        super().__init__()
+        self.table: Table | None = None
+        self.offset_rows = 0
+        self.cursor: Key | None = None
+        self.cursor_index = 0
+        self.tagged: set[Key] = set()
+        self.followed: Key | None = None
+        self.searched = ""
+        self._places: dict[Key, int] | None = None
+
+    # -- what it shows ---------------------------------------------------------------------------
+
+    def show(self, table: Table) -> None:
+        """Show another table; the cursor stays on its row, or near it if that has gone."""
+        self.table = table
+        self._places = None
+        self._find_cursor()
+        self.repaint()
+
+    def _place(self, key: Key) -> int | None:
+        if self._places is None:
+            self._places = {row.key: index for index, row in enumerate(self.table.rows)} if self.table else {}
+        return self._places.get(key)
+
+    def _find_cursor(self) -> None:
+        rows = self.table.rows if self.table else ()
+        if self.followed is not None:
+            self.cursor = self.followed
+        if self.cursor is not None:
+            # Mostly it is where it was: then 10,000 rows need no index.
+            if self.cursor_index < len(rows) and rows[self.cursor_index].key == self.cursor:
+                place: int | None = self.cursor_index
+            else:
+                place = self._place(self.cursor)
+            if place is not None:
+                moved = place - self.cursor_index
+                self.cursor_index = place
+                if self.followed is not None:
+                    self._scroll_to_cursor()
+                elif moved:
+                    self._keep_in_sight()
+                return
+        self.cursor_index = max(0, min(self.cursor_index, len(rows) - 1))
+        # Until the user moves the cursor it stands on the first row, whichever that is.
+        self._keep_in_sight()
+
+    @property
+    def body_height(self) -> int:
+        """Rows in sight, without the heading."""
+        return max(0, self.size.height - 1)
+
+    @property
+    def chosen(self) -> Row | None:
+        """The row under the cursor."""
+        rows = self.table.rows if self.table else ()
+        return rows[self.cursor_index] if self.cursor_index < len(rows) else None
+
+    def rows_in_sight(self) -> list[Row]:
+        """The rows that are on the screen."""
+        rows = self.table.rows if self.table else ()
+        return list(rows[self.offset_rows : self.offset_rows + self.body_height])
+
+    def _keep_in_sight(self) -> None:
+        """Bound the offset; rows above the cursor may come and go without moving the page."""
+        count = len(self.table.rows) if self.table else 0
+        self.offset_rows = max(0, min(self.offset_rows, count - self.body_height))
+
+    def _scroll_to_cursor(self) -> None:
+        if self.cursor_index < self.offset_rows:
+            self.offset_rows = self.cursor_index
+        elif self.cursor_index >= self.offset_rows + self.body_height:
+            self.offset_rows = self.cursor_index - self.body_height + 1
+        self._keep_in_sight()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Keep the cursor in sight on another size."""
+        if self.cursor is not None:
+            self._scroll_to_cursor()
+        else:
+            self._keep_in_sight()
+        super().on_resize(_event)
+        self.post_message(self.Moved(by_hand=False))
+
+    # -- moving ----------------------------------------------------------------------------------
+
+    def choose(self, index: int) -> None:
+        """Put the cursor on a row by its place."""
+        rows = self.table.rows if self.table else ()
+        if not rows:
+            return
+        self.cursor_index = max(0, min(index, len(rows) - 1))
+        self.cursor = rows[self.cursor_index].key
+        self.followed = None
+        self._scroll_to_cursor()
+        self.repaint()
+        self.post_message(self.Moved())
+
+    def action_move(self, by: int) -> None:
+        """One row up or down."""
+        self.choose(self.cursor_index + by)
+
+    def action_page(self, by: int) -> None:
+        """A page up or down."""
+        self.offset_rows += by * self.body_height
+        self._keep_in_sight()
+        self.choose(self.cursor_index + by * self.body_height)
+
+    def action_jump(self, to: int) -> None:
+        """To the first or last row."""
+        self.choose(0 if to == 0 else len(self.table.rows) - 1 if self.table else 0)
+
+    def action_open(self) -> None:
+        """Open the row under the cursor."""
+        if self.chosen is not None:
+            self.post_message(self.Opened(self.chosen))
+
+    def release(self) -> None:
+        """Let the cursor go: it stands on the first row again."""
+        self.cursor = self.followed = None
+        self.cursor_index = self.offset_rows = 0
+
+    def find(self, wanted: str, start: int, step: int) -> bool:
+        """Put the cursor on the next row from ``start`` that has ``wanted`` in its names; False if none has."""
+        rows = self.table.rows if self.table else ()
+        lowered = wanted.lower()
+        for distance in range(len(rows)):
+            index = (start + step * distance) % len(rows)
+            if filters.found_in(rows[index], lowered):
+                self.choose(index)
+                return True
+        return False
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Three rows down."""
+        event.stop()
+        self._scroll(3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Three rows up."""
+        event.stop()
+        self._scroll(-3)
+
+    def _scroll(self, by: int) -> None:
+        self.offset_rows += by
+        self._keep_in_sight()
+        self.repaint()
+        self.post_message(self.Moved())
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose a row, open the chosen one, or sort by a heading."""
+        if self.table is None:
+            return
+        if event.y == 0:
+            at = 0
+            for field, width in self.widths(self.size.width):
+                if at <= event.x <= at + width:
+                    self.post_message(self.HeadingClicked(field.key))
+                    return
+                at += width + 1
+            return
+        index = self.offset_rows + event.y - 1
+        if index == self.cursor_index and self.cursor is not None:
+            self.action_open()
+        elif index < len(self.table.rows):
+            self.choose(index)
+
+    # -- painting --------------------------------------------------------------------------------
+
+    def widths(self, width: int) -> list[tuple[Field, int]]:
+        """The columns that fit with their widths; COMMAND takes what is left."""
+        if self.table is None:
+            return []
+        keys = fields.fitting(tuple(field.key for field in self.table.columns), width)
+        columns = [fields.BY_KEY[key] for key in keys]
+        taken = sum(field.width + 1 for field in columns if field.key != "command") + 1
+        return [(field, max(1, width - taken) if field.key == "command" else field.width) for field in columns]
+
+    def make_lines(self, width: int, height: int) -> list[Line]:
+        """The heading and the rows in sight."""
+        columns = self.widths(width)
+        lines = [self._heading(columns, width)]
+        if self.table is None:
+            return lines
+        for index, row in enumerate(
+            self.table.rows[self.offset_rows : self.offset_rows + height - 1], self.offset_rows
+        ):
+            line = self._row_line(row, columns, width)
+            # The cursor shows on a row that was chosen; before that there is nothing to point at.
+            is_chosen = self.cursor is not None and index == self.cursor_index and row.key == self.cursor
+            lines.append(paint.selected(line) if is_chosen else line)
+        if len(lines) == 1:
+            lines.append(LineBuilder().add("  " + self._emptiness(), ".").line(width))
+        elif self.table.hidden_idle and len(lines) < height:
+            note = f"({text.thousands(self.table.hidden_idle)} idle threads hidden, i shows them)"
+            lines.append(LineBuilder().add("  " + note, ".").line(width))
+        return lines
+
+    def _emptiness(self) -> str:
+        if self.table is not None and self.table.view.filter is not None:
+            return "no thread matches the filter; = clears it"
+        if self.table is not None and self.table.hidden_idle:
+            return "all threads are idle; i shows them"
+        return "no threads to show"
+
+    def _heading(self, columns: list[tuple[Field, int]], width: int) -> Line:
+        line = LineBuilder().add(" ", "h")
+        for field, column_width in columns:
+            is_sorted = self.table is not None and field.key == self.table.view.sort
+            line.add(text.fit(field.title, column_width, right=not field.left), "H" if is_sorted else "h")
+            if line.length < width:
+                line.add(" ", "h")
+        line.add(" " * max(0, width - line.length), "h")
+        return line.line(width)
+
+    def _row_line(self, row: Row, columns: list[tuple[Field, int]], width: int) -> Line:
+        table = self.table
+        assert table is not None  # noqa: S101 rows come from a table
+        line = LineBuilder()
+        key = row.key
+        line.add(*self._sign(row, key))
+        is_still = row.is_idle
+        for field, column_width in columns:
+            cells = text.fit(self.cell(field, row, table), column_width, right=not field.left)
+            if field.key == "command":
+                self._add_command(line, row, cells, is_still=is_still)
+            else:
+                line.add(cells, self._role(field, row, is_still=is_still))
+            if line.length < width:
+                line.add(" ")
+        return line.line(width)
+
+    def cell(self, field: Field, row: Row, table: Table) -> str:
+        """One cell as a cell string."""
+        return export.cell(field, row, table)
+
+    def _sign(self, row: Row, key: Key) -> tuple[str, str]:
+        """The mark in the margin: tagged, followed, new or gone."""
+        if key in self.tagged:
+            return "*", "y"
+        if key == self.followed:
+            return ">", "y"
+        if row.mark == "new":
+            return "+", "n"
+        return ("x", "x") if row.mark == "gone" else (" ", " ")
+
+    def _role(self, field: Field, row: Row, *, is_still: bool) -> str:  # noqa: C901, PLR0911 one table of roles
+        """The role of a cell: at most one thing on a row stands out, what it does or why it does not."""
+        if row.mark == "gone":
+            return "x"
+        key = field.key
+        if key == "state":
+            return _STATE_ROLES.get(row.state, "." if is_still else " ")
+        if is_still:
+            return "."
+        if key == "reason" and isinstance(row, ThreadRow):
+            return _REASON_ROLES.get(row.reason or "", _STATE_ROLES.get(row.state, "."))
+        if field.kind in ("percent", "rate"):
+            value = field.value(row)
+            if not isinstance(value, (int, float)) or value == 0:
+                return "."
+            if key == "cpu_pct":
+                return "g" if value >= BUSY_PCT else "b"
+            if key == "wait_pct":
+                return "w" if value >= BUSY_PCT else " "
+            if key == "vol_per_s":
+                return "v" if value >= SWITCHES else " "
+            if key == "invol_per_s":
+                return "w" if value >= PREEMPTED else " "
+            return " "
+        if key in ("pid", "tid", "priority", "nice", "last_cpu", "wchan", "user"):
+            return "."
+        return " "
+
+    def _add_command(self, line: LineBuilder, row: Row, cells: str, *, is_still: bool) -> None:
+        """COMMAND: the process plain, the thread's name brighter; what is searched for stands out."""
+        if row.mark == "gone":
+            roles = "x" * len(cells)
+        elif isinstance(row, (ProcessRow, GroupRow)):
+            roles = ("." if is_still else "b") * len(cells)
+        else:
+            at = cells.find("[") if not is_still else -1
+            roles = ("." if is_still else " ") * len(cells)
+            if at >= 0:
+                roles = " " * at + "b" * (len(cells) - at)
+        if self.searched:
+            found = cells.lower().find(self.searched.lower())
+            if found >= 0:
+                end = found + len(self.searched)
+                roles = roles[:found] + "s" * len(self.searched) + roles[end:]
+                roles = roles[: len(cells)]
+        line.roles(cells, roles)

@@ -1,0 +1,374 @@
+"""The main screen: header, grid and footer, and what their keys do."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from textual.screen import Screen
+
+from threadtop import fields, filters, query, text
+from threadtop.errors import UsageError
+from threadtop.sampler import Interest
+from threadtop.snapshot import GroupRow, ProcessRow, ThreadRow
+from threadtop.tui.commands import GLOBAL, MAIN, MOVES, Action, bindings
+from threadtop.tui.footer import Footer, Prompt
+from threadtop.tui.grid import Grid
+from threadtop.tui.header import Header
+from threadtop.tui.screens import ChoiceScreen, ColumnsScreen
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from threadtop.query import View
+    from threadtop.snapshot import Key, Snapshot
+    from threadtop.tui.app import ThreadtopApp
+
+HOLD_S: Final = 3.0  # after the cursor was moved, rows keep their places so long
+
+
+class MainScreen(Screen[None]):
+    """All threads of the machine, or of what threadtop is attached to."""
+
+    ACTIONS: ClassVar[tuple[Action, ...]] = MAIN
+    BINDINGS: ClassVar[list[Any]] = bindings(MAIN)
+    app: ThreadtopApp
+
+    def __init__(self, view: View, *, per_core: bool = False) -> None:
+        """Begin with ``view``."""
+        super().__init__()
+        self.view = view
+        self.header = Header()
+        self.header.per_core = per_core
+        self.grid = Grid()
+        self.footer = Footer((*MOVES[1:2], *MAIN, *GLOBAL))
+        self._held_until = 0.0
+        self._prompt: Prompt | None = None
+
+    def compose(self) -> ComposeResult:
+        """Header, grid, footer."""
+        yield self.header
+        yield self.grid
+        yield self.footer
+
+    def on_mount(self) -> None:
+        """The grid takes the keys."""
+        self.grid.focus()
+        if self.app.snapshot is not None:
+            self.show(self.app.snapshot)
+
+    def on_screen_resume(self) -> None:
+        """Another screen lay on this one: bring it up to date."""
+        if self.app.snapshot is not None:
+            self.show(self.app.snapshot)
+
+    # -- showing -----------------------------------------------------------------------------------
+
+    def show(self, snapshot: Snapshot) -> None:
+        """A new snapshot, or the same one looked at in another way."""
+        held: list[Key] | None = None
+        if time.monotonic() < self._held_until and self.grid.table is not None:
+            held = [row.key for row in self.grid.table.rows]
+        self.header.show(snapshot, self.app.status)
+        self.grid.show(query.table(snapshot, self.view, held))
+        self.footer.tick(self._position())
+
+    def interest(self, attached: frozenset[int] | None) -> Interest:
+        """What is in sight, and what its columns need read."""
+        visible = frozenset(
+            (row.pid, row.tid or row.pid)
+            for row in self.grid.rows_in_sight()
+            if not isinstance(row, GroupRow) and row.mark != "gone"
+        )
+        shown = tuple(field.key for field, _ in self.grid.widths(self.grid.size.width))
+        return Interest(visible, attached, replace(self.view, columns=shown or self.view.columns).needs())
+
+    def _position(self) -> str:
+        table = self.grid.table
+        if table is None:
+            return ""
+        first = self.grid.offset_rows
+        last = min(first + self.grid.body_height, len(table.rows))
+        what = [f"{text.thousands(min(first + 1, last))}-{text.thousands(last)} of {text.thousands(len(table.rows))}"]
+        if self.view.filter is not None:
+            what.insert(0, f"filter: {self.view.filter.source}")
+        if self.view.user is not None:
+            what.insert(0, f"user: {self.view.user}")
+        if self.grid.tagged:
+            what.insert(0, f"{len(self.grid.tagged)} tagged")
+        return "  ".join(what)
+
+    def change(self, view: View, said: str = "") -> None:
+        """Look in another way from now on."""
+        self.view = view
+        self._held_until = 0.0
+        if self.app.snapshot is not None:
+            self.show(self.app.snapshot)
+        self.app.look()
+        if said:
+            self.footer.say(said)
+
+    def on_grid_moved(self, event: Grid.Moved) -> None:
+        """While the user moves, the order holds still, and what comes into sight is read."""
+        if event.by_hand:
+            self._held_until = time.monotonic() + HOLD_S
+        self.footer.position = self._position()
+        self.footer.repaint()
+        self.app.look()
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """Open the process of a row; a group folds and unfolds."""
+        row = event.row
+        if isinstance(row, GroupRow):
+            self._set_folded(row.key, folded=not self.view.is_folded(row.key))
+        else:
+            self.app.open_process(row.pid, row.tid)
+
+    def on_grid_heading_clicked(self, event: Grid.HeadingClicked) -> None:
+        """Sort by it, or turn the order round."""
+        if event.key == self.view.sort:
+            self.action_reverse()
+        else:
+            self.action_sort(event.key)
+
+    # -- order and layout --------------------------------------------------------------------------
+
+    def action_sort(self, key: str) -> None:
+        """Sort by a column."""
+        self.grid.release()
+        self.change(self.view.sorted_by(key), f"sorted by {fields.BY_KEY[key].title}")
+
+    def action_sort_menu(self) -> None:
+        """Choose the column to sort by."""
+        entries = [(field.key, field.title, field.help) for field in fields.FIELDS]
+
+        def take(key: str | None) -> None:
+            if key is not None:
+                self.action_sort(key)
+
+        self.app.push_screen(ChoiceScreen("Sort by", entries, self.view.sort), take)
+
+    def action_sort_move(self, by: int) -> None:
+        """Sort by the column beside the present one, among those in sight."""
+        keys = [field.key for field, _ in self.grid.widths(self.grid.size.width)]
+        at = keys.index(self.view.sort) if self.view.sort in keys else -1 if by > 0 else 0
+        self.action_sort(keys[(at + by) % len(keys)])
+
+    def action_reverse(self) -> None:
+        """Turn the order round."""
+        self.grid.release()
+        self.change(replace(self.view, descending=not self.view.descending))
+
+    def action_tree(self) -> None:
+        """Tree or flat list."""
+        layout: query.Layout = "flat" if self.view.layout == "tree" else "tree"
+        self.change(replace(self.view, layout=layout, threads=True), f"layout: {layout}")
+
+    def action_group(self) -> None:
+        """The next layout."""
+        layouts = query.LAYOUTS
+        layout = layouts[(layouts.index(self.view.layout) + 1) % len(layouts)]
+        names = {"programs": "grouped by program", "names": "grouped by thread name"}
+        folded = layout in names
+        view = replace(self.view, layout=layout, threads=True, folded=frozenset(), all_folded=folded)
+        self.change(view, f"layout: {names.get(layout, layout)}")
+
+    def action_threads(self) -> None:
+        """Threads on or off."""
+        self.change(replace(self.view, threads=not self.view.threads))
+
+    def _set_folded(self, key: Key, *, folded: bool) -> None:
+        if self.view.is_folded(key) != folded:
+            self.change(replace(self.view, folded=self.view.folded ^ {key}))
+
+    def _heading_key(self) -> Key | None:
+        """The heading the cursor is on or under."""
+        row = self.grid.chosen
+        if isinstance(row, (ProcessRow, GroupRow)):
+            return row.key
+        snapshot = self.app.snapshot
+        if isinstance(row, ThreadRow) and snapshot is not None:
+            if self.view.layout == "tree" and row.pid in snapshot.processes:
+                return snapshot.processes[row.pid].key
+            if self.grid.table is not None:
+                label = query.group_label(row, self.view.layout)
+                return next((r.key for r in self.grid.table.rows if isinstance(r, GroupRow) and r.label == label), None)
+        return None
+
+    def action_fold(self) -> None:
+        """Fold the heading of the chosen row."""
+        key = self._heading_key() if self.view.layout != "flat" else None
+        if key is not None:
+            self.grid.cursor = key
+            self._set_folded(key, folded=True)
+
+    def action_unfold(self) -> None:
+        """Unfold the chosen heading."""
+        key = self._heading_key() if self.view.layout != "flat" else None
+        if key is not None:
+            self._set_folded(key, folded=False)
+
+    def action_fold_all(self) -> None:
+        """Fold or unfold everything."""
+        self.change(replace(self.view, folded=frozenset(), all_folded=not self.view.all_folded))
+
+    def action_columns(self) -> None:
+        """Pick, hide and reorder columns."""
+
+        def take(columns: tuple[str, ...] | None) -> None:
+            if columns:
+                self.change(replace(self.view, columns=columns), "W keeps this choice")
+
+        self.app.push_screen(ColumnsScreen(self.view.columns), take)
+
+    def action_full_command(self) -> None:
+        """Whole command lines or names."""
+        self.change(replace(self.view, full_command=not self.view.full_command))
+
+    def action_per_machine(self) -> None:
+        """%CPU of a core or of the machine."""
+        view = replace(self.view, per_machine=not self.view.per_machine)
+        self.change(view, "%CPU: 100 is the whole machine" if view.per_machine else "%CPU: 100 is one core")
+
+    def action_per_core(self) -> None:
+        """A meter for each CPU."""
+        self.header.per_core = not self.header.per_core
+        self.change(self.view)
+
+    # -- choosing rows -----------------------------------------------------------------------------
+
+    def action_hide_idle(self) -> None:
+        """Idle threads in or out."""
+        self.change(replace(self.view, hide_idle=not self.view.hide_idle))
+
+    def action_hide_kernel(self) -> None:
+        """Kernel threads in or out."""
+        view = replace(self.view, hide_kernel=not self.view.hide_kernel)
+        self.change(view, "kernel threads hidden" if view.hide_kernel else "kernel threads shown")
+
+    def action_clear(self) -> None:
+        """Lift every limit."""
+        self.grid.searched = ""
+        view = replace(self.view, filter=None, user=None, hide_idle=False, hide_kernel=False)
+        self.change(view, "limits cleared")
+
+    def action_release(self) -> None:
+        """Let the cursor go."""
+        self.grid.searched = ""
+        self.grid.release()
+        self.change(self.view)
+
+    def action_tag(self) -> None:
+        """Tag the chosen row and go on to the next."""
+        row = self.grid.chosen
+        if row is not None:
+            self.grid.tagged ^= {row.key}
+            self.grid.action_move(1)
+
+    def action_untag(self) -> None:
+        """Remove all tags."""
+        self.grid.tagged.clear()
+        self.change(self.view, "tags removed")
+
+    def action_follow(self) -> None:
+        """Keep the page on the chosen thread, or stop that."""
+        row = self.grid.chosen
+        if self.grid.followed is not None:
+            self.grid.followed = None
+            self.change(self.view, "no longer following")
+        elif row is not None:
+            self.grid.cursor = self.grid.followed = row.key
+            self.change(self.view, f"following {row.name}; F or a move ends it")
+
+    # -- typing ------------------------------------------------------------------------------------
+
+    def ask(self, purpose: str, label: str, value: str = "") -> None:
+        """Ask for a line of text in the footer's place."""
+        if self._prompt is None:
+            self._prompt = Prompt(purpose, label, value)
+            self.footer.display = False
+            self.mount(self._prompt)
+            self._prompt.focus()
+
+    def action_search(self) -> None:
+        """Search in names."""
+        self.ask("search", "search: a name, a command or a pid")
+
+    def action_filter(self) -> None:
+        """Filter by an expression."""
+        now = self.view.filter.source if self.view.filter else ""
+        self.ask("filter", "filter: cpu>5 user=www name~worker state=R,D", now)
+
+    def action_user(self) -> None:
+        """Only one user's processes."""
+        self.ask("user", "user: a name or a uid; empty for all", self.view.user or "")
+
+    def on_input_changed(self, event: Prompt.Changed) -> None:
+        """Search as it is typed."""
+        prompt = event.input
+        if isinstance(prompt, Prompt) and prompt.purpose == "search":
+            self.grid.searched = event.value
+            if event.value:
+                self.grid.find(event.value, self.grid.cursor_index, 1)
+            self.grid.repaint()
+
+    def on_input_submitted(self, event: Prompt.Submitted) -> None:
+        """Take the line."""
+        prompt = event.input
+        if not isinstance(prompt, Prompt):
+            return
+        value = event.value.strip()
+        try:
+            said, role = self._take(prompt.purpose, value), " "
+        except UsageError as error:
+            # What was typed stays, to be mended.
+            prompt.tooltip = None
+            self.footer.say(str(error), "r")
+            self._close_prompt()
+            return
+        self._close_prompt()
+        if said:
+            self.footer.say(said, role)
+
+    def _take(self, purpose: str, value: str) -> str:
+        if purpose == "filter":
+            self.change(replace(self.view, filter=filters.parse_filter(value)))
+        elif purpose == "user":
+            self.change(replace(self.view, user=value or None))
+        elif purpose == "delay":
+            return self.app.take_delay(value)
+        elif purpose == "search":
+            self.grid.searched = value
+            found = not value or self.grid.find(value, self.grid.cursor_index, 1)
+            return "" if found else f"no row has {value!r}"
+        return ""
+
+    def key_escape(self) -> None:
+        """Leave a prompt as it was."""
+        if self._prompt is not None:
+            if self._prompt.purpose == "search":
+                self.grid.searched = ""
+            self._close_prompt()
+        else:
+            self.action_release()
+
+    def _close_prompt(self) -> None:
+        if self._prompt is not None:
+            self._prompt.remove()
+            self._prompt = None
+            self.footer.display = True
+            self.grid.focus()
+            self.grid.repaint()
+
+    def action_search_next(self) -> None:
+        """The next match."""
+        if self.grid.searched:
+            self.grid.find(self.grid.searched, self.grid.cursor_index + 1, 1)
+
+    def action_search_previous(self) -> None:
+        """The previous match; without a search, sort by PID as top's N does."""
+        if self.grid.searched:
+            self.grid.find(self.grid.searched, self.grid.cursor_index - 1, -1)
+        else:
+            self.action_sort("pid")

@@ -1,0 +1,136 @@
+"""Lines as text and roles, and the fewest bytes that turn one line on the terminal into another.
+
+A Line is a pair of strings of the same length: the cells (text.FILLER after a wide character) and the
+role of each cell, one letter of themes.ROLES; SELECTED is added to the letter on the chosen row.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from threadtop.text import FILLER, fit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Line: TypeAlias = tuple[str, str]
+
+SELECTED: Final = 0x100
+MERGE: Final = 7  # unchanged cells between two changes that cost less to send than a cursor move
+RESET: Final = "\x1b[m"
+
+_SELECT: Final = {code: code + SELECTED for code in range(0x20, 0x7F)}
+
+
+class LineBuilder:
+    """Collects pieces of text with their roles into a Line."""
+
+    def __init__(self) -> None:
+        """An empty line."""
+        self._cells: list[str] = []
+        self._roles: list[str] = []
+        self.length = 0
+
+    def add(self, cells: str, role: str = " ") -> LineBuilder:
+        """Append ``cells`` (a cell string) in ``role``; returns itself."""
+        self._cells.append(cells)
+        self._roles.append(role * len(cells))
+        self.length += len(cells)
+        return self
+
+    def roles(self, cells: str, roles: str) -> LineBuilder:
+        """Append ``cells`` with a role for each; returns itself."""
+        self._cells.append(cells)
+        self._roles.append(roles)
+        self.length += len(cells)
+        return self
+
+    def pad(self, width: int) -> LineBuilder:
+        """Append spaces up to ``width`` cells; returns itself."""
+        return self.add(" " * max(0, width - self.length))
+
+    def line(self, width: int) -> Line:
+        """The line, cut or padded to exactly ``width`` cells."""
+        return fit_line(("".join(self._cells), "".join(self._roles)), width)
+
+
+def fit_line(line: Line, width: int) -> Line:
+    """A line of exactly ``width`` cells; what does not fit ends in an ellipsis."""
+    cells, roles = line
+    return fit(cells, width), roles[:width].ljust(width)
+
+
+def blank(width: int) -> Line:
+    """An empty line."""
+    return " " * width, " " * width
+
+
+def selected(line: Line) -> Line:
+    """The line as the chosen one."""
+    return line[0], line[1].translate(_SELECT)
+
+
+def changed_spans(old: Line, new: Line) -> list[tuple[int, int]]:
+    """The cell ranges in which two lines differ; ranges that lie close together are one."""
+    if old == new:
+        return []
+    cells, roles = new
+    if len(old[0]) != len(cells):
+        return [(0, len(cells))]
+    changed = [
+        index for index, (a, b, c, d) in enumerate(zip(old[0], cells, old[1], roles, strict=True)) if a != b or c != d
+    ]
+    spans: list[tuple[int, int]] = []
+    start = end = changed[0]
+    for index in changed:
+        if index - end > MERGE:
+            spans.append((start, end + 1))
+            start = index
+        end = index
+    spans.append((start, end + 1))
+    if FILLER in cells or FILLER in old[0]:
+        return [_whole_characters(old[0], cells, span) for span in spans]
+    return spans
+
+
+def _whole_characters(old: str, new: str, span: tuple[int, int]) -> tuple[int, int]:
+    """A span widened so that it cuts no wide character in half, neither the old one nor the new."""
+    start, end = span
+    while start > 0 and FILLER in (old[start], new[start]):
+        start -= 1
+    while end < len(new) and FILLER in (old[end], new[end]):
+        end += 1
+    return start, end
+
+
+def encode(line: Line, start: int, end: int, codes: Mapping[str, str]) -> str:
+    """The cells from ``start`` to ``end`` with their colours (SGR codes by role), beginning and ending in none."""
+    cells, roles = line
+    parts: list[str] = []
+    at = start
+    is_coloured = False
+    for role, run in groupby(roles[start:end]):
+        length = sum(1 for _ in run)
+        piece = cells[at : at + length]
+        at += length
+        code = codes[role]
+        if code:
+            parts.append(f"\x1b[0;{code}m{piece}" if is_coloured else f"\x1b[{code}m{piece}")
+        else:
+            parts.append(RESET + piece if is_coloured else piece)
+        is_coloured = bool(code)
+    if is_coloured:
+        parts.append(RESET)
+    return "".join(parts).replace(FILLER, "")
+
+
+def update(old: Sequence[Line], new: Sequence[Line], x: int, y: int, codes: Mapping[str, str]) -> str:
+    """What to send so that a block of lines at column ``x``, row ``y`` (from 0) shows ``new`` instead of ``old``."""
+    parts: list[str] = []
+    for row, (was, line) in enumerate(zip(old, new, strict=True)):
+        if was == line:
+            continue
+        for start, end in changed_spans(was, line):
+            parts.append(f"\x1b[{y + row + 1};{x + start + 1}H{encode(line, start, end, codes)}")
+    return "".join(parts)

@@ -1,0 +1,38 @@
+"""What a pane is: a painted widget with a name that shows one process of a snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from threadtop.tui.painted import Painted
+
+if TYPE_CHECKING:
+    from threadtop.history import History
+    from threadtop.sampler import Interest
+    from threadtop.snapshot import ProcessRow, Snapshot
+
+
+class Opened(NamedTuple):
+    """What a pane is given: the snapshot, the process's row in it (the last one, if it ended) and the past."""
+
+    snapshot: Snapshot
+    process: ProcessRow
+    history: History
+
+
+class Pane(Painted):
+    """A pane; ``NAME`` is its tab."""
+
+    NAME: ClassVar[str]
+
+    def open(self, opened: Opened) -> None:
+        """Show the process as it is now."""
+        raise NotImplementedError
+
+    def interest(self, interest: Interest, pid: int) -> Interest:
+        """``interest`` with what this pane needs read of its process."""
+        raise NotImplementedError
+
+    def position(self) -> str:
+        """Where its reader stands, for the footer."""
+        return ""

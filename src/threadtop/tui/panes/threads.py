@@ -1,0 +1,112 @@
+"""The Threads pane: the threads of one process, with sparklines of their last minutes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from threadtop import query, text
+from threadtop.fields import Field
+from threadtop.query import View
+from threadtop.snapshot import GroupRow
+from threadtop.tui.grid import Grid
+from threadtop.tui.panes.pane import Opened, Pane
+
+if TYPE_CHECKING:
+    from threadtop.query import Table
+    from threadtop.sampler import Interest
+    from threadtop.snapshot import Row
+
+_SPARK_LEAST: Final = 8
+_COLUMNS: Final = (
+    "cpu_pct",
+    "user_pct",
+    "system_pct",
+    "wait_pct",
+    "vol_per_s",
+    "invol_per_s",
+    "state",
+    "last_cpu",
+    "cpu_ns",
+    "tid",
+    "reason",
+    "wchan",
+    "command",
+)
+# Sparkline columns: the series of history, its title, and the value that fills a column (None: its own highest).
+_SPARKS: Final = (
+    ("cpu_pct", "CPU", 100.0),
+    ("wait_pct", "WAIT", 100.0),
+    ("switches_per_s", "SWITCHES", None),
+)
+
+
+def _spark_field(series: str, title: str, width: int) -> Field:
+    return Field(
+        key=f"history.{series}",
+        title=title,
+        width=width,
+        kind="text",
+        help=f"{title.lower()} over the last minutes",
+        source="history",
+        left=True,
+    )
+
+
+class ThreadsPane(Grid, Pane):
+    """The threads of one process."""
+
+    NAME = "Threads"
+
+    def __init__(self) -> None:
+        """A pane that sorts by CPU until told otherwise."""
+        super().__init__()
+        self.view = View(columns=_COLUMNS, layout="flat")
+        self._opened: Opened | None = None
+
+    def open(self, opened: Opened) -> None:
+        """Show the threads of the process."""
+        self._opened = opened
+        alone = opened.snapshot._replace(processes={opened.process.pid: opened.process}, gone=())
+        table = query.table(alone, self.view)
+        self.show(table)
+
+    def interest(self, interest: Interest, pid: int) -> Interest:
+        """The threads in sight."""
+        visible = frozenset((pid, row.tid) for row in self.rows_in_sight() if row.mark != "gone")
+        return interest._replace(visible=visible, needs=self.view.needs())
+
+    def position(self) -> str:
+        """Which of how many threads are in sight."""
+        count = len(self.table.rows) if self.table else 0
+        first = self.offset_rows
+        last = min(first + self.body_height, count)
+        return f"{text.thousands(min(first + 1, last))}-{text.thousands(last)} of {text.thousands(count)}"
+
+    def widths(self, width: int) -> list[tuple[Field, int]]:
+        """The table's columns, and sparklines in a third of the width."""
+        room, count = width // 3 // len(_SPARKS) - 1, len(_SPARKS)
+        if room < _SPARK_LEAST:
+            room, count = width // 4, 1
+        history = [(_spark_field(series, title, room), room) for series, title, _ in _SPARKS[:count]]
+        taken = sum(spark_width + 1 for _, spark_width in history)
+        columns = super().widths(width - taken)
+        return [*columns[:-1], *history, *columns[-1:]]
+
+    def cell(self, field: Field, row: Row, table: Table) -> str:
+        """As the grid's; a sparkline from the history."""
+        if not field.key.startswith("history."):
+            if field.key == "command":
+                return text.visible(row.name)
+            return super().cell(field, row, table)
+        if self._opened is None or isinstance(row, GroupRow):
+            return ""
+        series = field.key.removeprefix("history.")
+        values = self._opened.history.series(row.key, series, field.width)
+        top = next(top for name, _, top in _SPARKS if name == series)
+        if top is None:
+            top = max((value for value in values if value is not None), default=1.0) or 1.0
+        return text.sparkline(values, field.width, top)
+
+    def _role(self, field: Field, row: Row, *, is_still: bool) -> str:
+        roles = {"history.cpu_pct": "u", "history.wait_pct": "w", "history.switches_per_s": "v"}
+        return roles.get(field.key) or super()._role(field, row, is_still=is_still)

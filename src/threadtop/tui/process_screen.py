@@ -1,0 +1,196 @@
+"""The screen of one process: a title, tabs, the open pane."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.screen import Screen
+
+from threadtop import text
+from threadtop.sampler import Interest
+from threadtop.tui.commands import GLOBAL, PROCESS, Action, bindings
+from threadtop.tui.footer import Footer
+from threadtop.tui.paint import LineBuilder
+from threadtop.tui.painted import Painted
+from threadtop.tui.panes import PANES
+from threadtop.tui.panes.pane import Opened
+from threadtop.tui.panes.threads import ThreadsPane
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from threadtop.snapshot import ProcessRow, Snapshot
+    from threadtop.tui.app import ThreadtopApp
+    from threadtop.tui.paint import Line
+    from threadtop.tui.panes.pane import Pane
+
+
+class ProcessTitle(Painted):
+    """Two lines: what the process is and does, and the tabs."""
+
+    DEFAULT_CSS = "ProcessTitle { height: 2; dock: top; }"
+
+    def __init__(self) -> None:
+        """Nothing opened yet."""
+        super().__init__()
+        self.opened: Opened | None = None
+        self.ended = False
+        self.paused = False
+        self.tab = 0
+
+    def make_lines(self, width: int, height: int) -> list[Line]:
+        """The two lines."""
+        del height
+        if self.opened is None:
+            return []
+        row = self.opened.process
+        line = LineBuilder().add(f" {text.visible(row.process)} {row.pid} ", "t")
+        if self.ended:
+            line.add(" ended: its last figures are kept ", "s").add(" ")
+        if self.paused:
+            line.add(" PAUSED ", "s").add(" ")
+        line.add(f" {text.visible(row.user)}  ", ".")
+        line.add(f"{row.thread_count}", "b").add(" threads  ", ".")
+        line.add("cpu ", ".").add(f"{text.percent(row.cpu_pct)} %", "g" if row.cpu_pct else " ").add("  wait ", ".")
+        line.add(f"{text.percent(row.wait_pct)} %", "w" if (row.wait_pct or 0) >= 5 else " ")  # noqa: PLR2004 as the grid
+        line.add("  switches/s ", ".").add(text.rate(row.vol_per_s), "v").add(" vol ", ".")
+        line.add(text.rate(row.invol_per_s), " ").add(" invol  ", ".")
+        line.add("res ", ".").add(text.size(row.rss_bytes) if row.rss_bytes else text.UNKNOWN)
+        tabs = LineBuilder().add(" ", "h")
+        for index, pane in enumerate(PANES):
+            tabs.add(f" {pane.NAME} ", "H" if index == self.tab else "h").add(" ", "h")
+        tabs.add(" " * max(0, width - tabs.length), "h")
+        return [line.line(width), tabs.line(width)]
+
+
+class ProcessScreen(Screen[None]):
+    """One process, in panes."""
+
+    ACTIONS: ClassVar[tuple[Action, ...]] = (
+        *PROCESS,
+        Action("sort_move(-1)", "less_than_sign,comma", "<", "sort by the column to the left", ""),
+        Action("sort_move(1)", "greater_than_sign,full_stop", ">", "sort by the column to the right", "sort"),
+        Action("sort('cpu_pct')", "P", "P", "sort by CPU"),
+        Action("sort('cpu_ns')", "T", "T", "sort by CPU time"),
+        Action("sort('vol_per_s')", "S", "S", "sort by voluntary switches"),
+        Action("sort('wait_pct')", "Q", "Q", "sort by run-queue wait"),
+        Action("reverse", "R", "R", "reverse the order", "reverse"),
+        Action("hide_idle", "i", "i", "hide idle threads, or show them", "idle"),
+    )
+    BINDINGS: ClassVar[list[Any]] = bindings(ACTIONS)
+    app: ThreadtopApp
+
+    def __init__(self, pid: int, tid: int) -> None:
+        """Open the process ``pid``, with the cursor on ``tid`` if it is one of its threads."""
+        super().__init__()
+        self.pid = pid
+        self._first_tid = tid
+        self._row: ProcessRow | None = None
+        self.title_lines = ProcessTitle()
+        self.panes: list[Pane] = [pane() for pane in PANES]
+        self.footer = Footer((*PROCESS, *self.ACTIONS[len(PROCESS) :], *GLOBAL))
+
+    def compose(self) -> ComposeResult:
+        """Title, panes of which one shows, footer."""
+        yield self.title_lines
+        for index, pane in enumerate(self.panes):
+            pane.display = index == 0
+            yield pane
+        yield self.footer
+
+    def on_mount(self) -> None:
+        """The open pane takes the keys."""
+        self.pane.focus()
+        if self.app.snapshot is not None:
+            self.show(self.app.snapshot)
+        pane = self.pane
+        if isinstance(pane, ThreadsPane) and pane.table is not None and self._first_tid:
+            place = [row.tid for row in pane.table.rows]
+            if self._first_tid in place and len(place) > 1:
+                pane.choose(place.index(self._first_tid))
+        self.app.look()
+
+    @property
+    def pane(self) -> Pane:
+        """The open pane."""
+        return self.panes[self.title_lines.tab]
+
+    def show(self, snapshot: Snapshot) -> None:
+        """The process in a new snapshot; its last row once it has ended."""
+        row = snapshot.processes.get(self.pid)
+        was = self._row
+        self.title_lines.ended = row is None or (was is not None and was.start_ticks != row.start_ticks)
+        if not self.title_lines.ended:
+            self._row = row
+        if self._row is None:
+            return
+        opened = Opened(snapshot, self._row, self.app.history)
+        self.title_lines.opened = opened
+        self.title_lines.ended |= bool(self.app.status.ended)
+        self.title_lines.paused = self.app.status.paused
+        self.title_lines.repaint()
+        self.pane.open(opened)
+        self.footer.tick(self.pane.position())
+
+    def interest(self, attached: frozenset[int] | None) -> Interest:
+        """What the open pane needs."""
+        return self.pane.interest(Interest(attached=attached), self.pid)
+
+    def on_grid_moved(self) -> None:
+        """Read what came into sight."""
+        self.footer.position = self.pane.position()
+        self.footer.repaint()
+        self.app.look()
+
+    def action_back(self) -> None:
+        """Back to the list."""
+        self.dismiss(None)
+
+    def _turn_to(self, index: int) -> None:
+        self.pane.display = False
+        self.title_lines.tab = index % len(self.panes)
+        self.pane.display = True
+        self.pane.focus()
+        self.app.look()
+        self.app.feed.hurry()
+        if self.app.snapshot is not None:
+            self.show(self.app.snapshot)
+
+    def action_next_pane(self) -> None:
+        """The next pane."""
+        self._turn_to(self.title_lines.tab + 1)
+
+    def action_previous_pane(self) -> None:
+        """The previous pane."""
+        self._turn_to(self.title_lines.tab - 1)
+
+    # -- the Threads pane's order ------------------------------------------------------------------
+
+    def _change(self, **changes: Any) -> None:  # noqa: ANN401 fields of View
+        pane = self.pane
+        if isinstance(pane, ThreadsPane) and self.app.snapshot is not None:
+            pane.view = replace(pane.view, **changes)
+            self.show(self.app.snapshot)
+
+    def action_sort(self, key: str) -> None:
+        """Sort by a column."""
+        if isinstance(self.pane, ThreadsPane):
+            view = self.pane.view.sorted_by(key)
+            self._change(sort=view.sort, descending=view.descending)
+
+    def action_sort_move(self, by: int) -> None:
+        """Sort by the column beside the present one."""
+        if isinstance(self.pane, ThreadsPane):
+            keys = [key for key in self.pane.view.columns if key != "command"]
+            self.action_sort(keys[(keys.index(self.pane.view.sort) + by) % len(keys)])
+
+    def action_reverse(self) -> None:
+        """Turn the order round."""
+        if isinstance(self.pane, ThreadsPane):
+            self._change(descending=not self.pane.view.descending)
+
+    def action_hide_idle(self) -> None:
+        """Idle threads in or out."""
+        if isinstance(self.pane, ThreadsPane):
+            self._change(hide_idle=not self.pane.view.hide_idle)

@@ -1,0 +1,202 @@
+"""Colours: what each role looks like in each theme, and which theme suits the terminal."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.theme import BUILTIN_THEMES, Theme
+
+from threadtop.text import plain
+from threadtop.tui.paint import SELECTED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.color import ColorSystem
+
+    from threadtop.tui.paint import Line
+
+# What the letters of a Line's roles stand for.
+ROLES: Final = {
+    " ": "plain text",
+    ".": "quiet: idle rows, units, what stands still",
+    "b": "a figure that matters",
+    "t": "titles",
+    "h": "column headings",
+    "H": "the heading sorted by",
+    "g": "runs (R)",
+    "r": "uninterruptible (D), errors",
+    "c": "stopped (T)",
+    "m": "ended, not reaped (Z)",
+    "y": "followed, tagged, warnings",
+    "u": "user time",
+    "k": "kernel time",
+    "w": "waits for a CPU",
+    "v": "switches",
+    "n": "a new row",
+    "x": "a row that has just gone",
+    "f": "keys in the footer",
+    "s": "found by search",
+}
+
+_DARK_BACKGROUND = "#14181f"
+_PALETTES: Final[dict[str, dict[str, str]]] = {
+    # One accent a role, of the same lightness, on a slate ground.
+    "dark": {
+        " ": "#c8d0dc",
+        ".": "#667080",
+        "b": "bold #f2f5fa",
+        "t": "bold #7fb4ff",
+        "h": "#9aa7b8 on #232a35",
+        "H": "bold #14181f on #7fb4ff",
+        "g": "bold #7fd88f",
+        "r": "bold #ff7b72",
+        "c": "#5fd0d8",
+        "m": "#d79bf5",
+        "y": "#f0c060",
+        "u": "#7fd88f",
+        "k": "#ff9e64",
+        "w": "bold #f0c060",
+        "v": "#7fb4ff",
+        "n": "bold #7fd88f",
+        "x": "strike #8a6a6a",
+        "f": "bold #7fb4ff",
+        "s": "bold #14181f on #f0c060",
+    },
+    # The terminal's own sixteen colours and background: few bytes, and right on light ones too.
+    "ansi": {
+        " ": "",
+        ".": "dim",
+        "b": "bold",
+        "t": "bold",
+        "h": "reverse",
+        "H": "bold reverse cyan",
+        "g": "bold green",
+        "r": "bold red",
+        "c": "cyan",
+        "m": "magenta",
+        "y": "yellow",
+        "u": "green",
+        "k": "red",
+        "w": "bold yellow",
+        "v": "blue",
+        "n": "bold green",
+        "x": "dim strike",
+        "f": "bold cyan",
+        "s": "reverse yellow",
+    },
+    # For eyes that do not tell red from green: blue against yellow, and lightness.
+    "blue-yellow": {
+        " ": "#d0d4da",
+        ".": "#707680",
+        "b": "bold #ffffff",
+        "t": "bold #6cb6ff",
+        "h": "#a9b1bd on #20262f",
+        "H": "bold #101418 on #6cb6ff",
+        "g": "bold #6cb6ff",
+        "r": "bold underline #ffd33d",
+        "c": "#9fc5ff",
+        "m": "#c0c0c0",
+        "y": "#ffd33d",
+        "u": "#6cb6ff",
+        "k": "#ffd33d",
+        "w": "bold #ffd33d",
+        "v": "#9fc5ff",
+        "n": "bold #ffffff",
+        "x": "strike #707680",
+        "f": "bold #6cb6ff",
+        "s": "bold #101418 on #ffd33d",
+    },
+    # No colour at all: weight and reversal carry what letters do not.
+    "mono": {
+        " ": "",
+        ".": "dim",
+        "b": "bold",
+        "t": "bold",
+        "h": "reverse",
+        "H": "bold reverse underline",
+        "g": "bold",
+        "r": "bold underline",
+        "c": "",
+        "m": "",
+        "y": "bold",
+        "u": "bold",
+        "k": "",
+        "w": "bold underline",
+        "v": "",
+        "n": "bold",
+        "x": "dim strike",
+        "f": "bold",
+        "s": "reverse",
+    },
+}
+_BACKGROUNDS: Final = {"dark": _DARK_BACKGROUND, "blue-yellow": "#101418"}
+_SELECTIONS: Final = {"dark": "on #2f4361", "blue-yellow": "on #2a3f5c"}
+
+
+class Palette:
+    """The styles of one theme, for Textual (rich styles) and for our own painting (SGR codes)."""
+
+    def __init__(self, name: str, color_system: ColorSystem, *, no_color: bool = False) -> None:
+        """The theme ``name`` on a terminal that can do ``color_system``; without colours if ``no_color``."""
+        self.name = name
+        self._ground = Style.parse(f"on {_BACKGROUNDS[name]}") if name in _BACKGROUNDS else Style.null()
+        selection = Style.parse(_SELECTIONS.get(name, "reverse"))
+        self.styles: dict[str, Style] = {}
+        self.codes: dict[str, str] = {}
+        for role, definition in _PALETTES["mono" if no_color else name].items():
+            style = (Style.null() if no_color else self._ground) + Style.parse(definition)
+            chosen = Style.parse("reverse") if no_color else selection
+            if chosen.reverse:  # dim or reversed text on a reversed row could not be read
+                own = Style(color=style.color, bold=style.bold, underline=style.underline)
+                self._set(chr(ord(role) + SELECTED), own + chosen, color_system)
+            else:
+                self._set(chr(ord(role) + SELECTED), style + chosen, color_system)
+            self._set(role, style, color_system)
+
+    def _set(self, role: str, style: Style, color_system: ColorSystem) -> None:
+        self.styles[role] = style
+        self.codes[role] = Strip.render_ansi(style, color_system)
+
+    def strip(self, line: Line) -> Strip:
+        """A Line as Textual's Strip."""
+        cells, roles = line
+        segments: list[Segment] = []
+        start = 0
+        for end in range(1, len(roles) + 1):
+            if end == len(roles) or roles[end] != roles[start]:
+                segments.append(Segment(plain(cells[start:end]), self.styles[roles[start]]))
+                start = end
+        return Strip(segments, len(cells))
+
+
+def textual_theme(name: str) -> Theme:
+    """The Textual theme that goes with a palette: for the command palette and prompts."""
+    if name in ("ansi", "mono"):
+        return replace(BUILTIN_THEMES["ansi-dark"], name=f"threadtop-{name}")
+    return Theme(
+        name=f"threadtop-{name}",
+        primary="#7fb4ff",
+        accent="#7fb4ff",
+        warning="#f0c060",
+        error="#ff7b72",
+        success="#7fd88f",
+        foreground="#c8d0dc",
+        background=_BACKGROUNDS[name],
+        surface="#1b212b",
+        panel="#232a35",
+        dark=True,
+    )
+
+
+def suitable(environment: Mapping[str, str] = os.environ) -> str:
+    """The theme for a terminal: its own colours, unless it says that it shows all of them.
+
+    SSH does not pass COLORTERM on: there the terminal's own sixteen are used, in fewer bytes.
+    """
+    return "dark" if environment.get("COLORTERM", "") in ("truecolor", "24bit") else "ansi"
