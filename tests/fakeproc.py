@@ -293,9 +293,11 @@ class FakeProc:
 
 
 def _write(path: str, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    # Cut after writing: a file cut to nothing and written anew is flushed to the disk by some file systems.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
     try:
         os.write(descriptor, content)
+        os.ftruncate(descriptor, len(content))
     finally:
         os.close(descriptor)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from fakeproc import HOST, FakeProc
 
+from fakeproc import HOST, FakeProc
 from threadtop import sampler as sampler_module
 from threadtop.sampler import ALL_NEEDS, ATTACHED_WHOLE, EAGER_THREADS, SWEEP_LEAST, SWEEP_SHARE, Interest, Sampler
 from threadtop.tasks import CHUNK, HELD_PASSES, HOT_PASSES
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fakeproc import FakeReader
-
     from threadtop.sample import Sample
 
 
@@ -83,6 +83,7 @@ def test_cost_with_ten_thousand_threads(proc: FakeProc) -> None:
     assert reads["schedstat"] == 0
     assert reads["stat"] <= threads // SWEEP_SHARE
     sampler.close()
+    shutil.rmtree(proc.root)  # pytest keeps folders; so many files would slow the next runs down
 
 
 @pytest.mark.usefixtures("no_sweep")
@@ -276,6 +277,7 @@ def test_cost_and_users_are_reported(proc: FakeProc, reader: FakeReader) -> None
     sampler.close()
 
 
+@pytest.mark.usefixtures("no_sweep")
 def test_idle_threads_give_their_descriptors_back(proc: FakeProc, reader: FakeReader, sampler: Sampler) -> None:
     """Descriptors go after long idleness, of a process that rests as a whole too, and all at close()."""
     proc.process(10, 50)
@@ -286,6 +288,6 @@ def test_idle_threads_give_their_descriptors_back(proc: FakeProc, reader: FakeRe
     assert reader.kept >= 50
     for _ in range(2 * HELD_PASSES):
         sampler.sample(Interest(needs=frozenset()))
-    assert reader.kept <= 2 * SWEEP_LEAST  # those that the sweep happens to hold
+    assert reader.kept <= 1  # the main thread's stat, read for the memory while the process ran
     sampler.close()
     assert reader.kept == 0

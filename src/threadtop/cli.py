@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import pwd
+import signal
 import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -16,8 +18,7 @@ from threadtop.query import LAYOUTS, View
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LEAST_INTERVAL_S: Final = 0.1
-MOST_INTERVAL_S: Final = 3600.0
+MOST_COUNT: Final = 1_000_000  # frames, or columns of a line
 EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
 THEMES: Final = ("dark", "ansi", "blue-yellow", "mono")
 
@@ -70,7 +71,11 @@ class _Parser(argparse.ArgumentParser):
     """An ArgumentParser that raises instead of printing two lines of usage."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message, "threadtop --help lists the options")
+        raise UsageError(" ".join(message.split()), "threadtop --help lists the options")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        sys.stdout.flush()  # a full disk is told by main(), not by the interpreter's end
+        super().exit(status, message)
 
 
 def _parser() -> _Parser:
@@ -142,7 +147,7 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
         sort=sort,
         descending=descending,
         filter=filters.parse_filter(said.filter) if said.filter else None,
-        user=said.user,
+        user=_user(said.user),
         layout=said.layout,
         threads=said.threads,
         hide_idle=said.hide_idle,
@@ -165,8 +170,8 @@ def _interval(value: str | None) -> float | None:
         interval_s = float(value)
     except ValueError:
         interval_s = 0.0
-    if not LEAST_INTERVAL_S <= interval_s <= MOST_INTERVAL_S:
-        message = f"-d wants seconds between {LEAST_INTERVAL_S:g} and {MOST_INTERVAL_S:g}, not {value!r}"
+    if not config.LEAST_INTERVAL_S <= interval_s <= config.MOST_INTERVAL_S:
+        message = f"-d wants seconds between {config.LEAST_INTERVAL_S:g} and {config.MOST_INTERVAL_S:g}, not {value!r}"
         raise UsageError(message, "try -d 1")
     return interval_s
 
@@ -174,14 +179,26 @@ def _interval(value: str | None) -> float | None:
 def _whole(value: str | None, flag: str) -> int | None:
     if value is None:
         return None
-    if not (value.isascii() and value.isdigit() and int(value) > 0):
-        message = f"{flag} wants a whole number above 0, not {value!r}"
+    if not (
+        value.isascii() and value.isdigit() and len(value) <= len(str(MOST_COUNT)) and 0 < int(value) <= MOST_COUNT
+    ):
+        message = f"{flag} wants a whole number from 1 to {MOST_COUNT}, not {value[:40]!r}"
         raise UsageError(message, f"try {flag} 80" if flag == "-w" else f"try {flag} 5")
     return int(value)
 
 
 def _columns(value: str | None) -> tuple[str, ...] | None:
     return tuple(field.key for field in fields.find_all(value.split(","))) if value else None
+
+
+def _user(value: str | None) -> str | None:
+    if value is None or (value.isascii() and value.isdigit()):
+        return value  # a uid need not have a name
+    try:
+        return pwd.getpwnam(value).pw_name
+    except (KeyError, ValueError):
+        message = f"there is no user {value!r}"
+        raise UsageError(message, "use -u NAME, or -u UID for one without a name") from None
 
 
 def _sort(value: str | None) -> tuple[str | None, bool | None]:
@@ -194,7 +211,8 @@ def _sort(value: str | None) -> tuple[str | None, bool | None]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run threadtop; returns its exit code: 0, 1 a failure, 2 bad usage, 130 interrupted."""
     try:
-        return _run(sys.argv[1:] if arguments is None else arguments)
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
     except ThreadtopError as error:
         print(f"threadtop: {error}", file=sys.stderr)
         return error.exit_code
@@ -208,6 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"threadtop: output failed: {error.strerror or error}; check the disk or the pipe", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return EXIT_FAILURE
+    return code
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -215,7 +234,9 @@ def _run(arguments: Sequence[str]) -> int:
     if list_fields:
         print("\n".join(field_lines()))
         return EXIT_OK
-    if not options.headless:
+    if options.headless:
+        _end_cleanly()
+    else:
         _require_terminal()
     options = _attached(options, name)
     command = targets.Command(options.command, to_file=not options.headless) if options.command else None
@@ -232,6 +253,18 @@ def _run(arguments: Sequence[str]) -> int:
             command.end()
             if command.output is not None:
                 print(f"threadtop: the output of {command.arguments[0]} is in {command.output}", file=sys.stderr)
+
+
+def _end_cleanly() -> None:
+    """Let SIGTERM and SIGHUP unwind, so that a command that was started is ended too."""
+
+    def end(number: int, _frame: object) -> NoReturn:
+        signal.signal(number, signal.SIG_IGN)  # once is enough
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP, and so do we
+            signal.signal(number, end)
 
 
 def _screen(options: Options, command: targets.Command | None) -> int:
@@ -256,7 +289,7 @@ def _require_terminal() -> None:
 
 def _attached(options: Options, name: str | None) -> Options:
     """The options with names and tids resolved to processes that are there."""
-    reader = ProcReader()
+    reader = ProcReader(descriptors=0)  # keeps none, and leaves the limit as a command is to inherit it
     if name is not None:
         return replace(options, pids=frozenset({_chosen(reader, name, ask=not options.headless)}))
     if options.pids is not None:

@@ -14,6 +14,8 @@ from threadtop.errors import ThreadtopError, UsageError
 from threadtop.query import Layout, View
 
 SECTION: Final = "screen"
+LEAST_INTERVAL_S: Final = 0.1
+MOST_INTERVAL_S: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,13 @@ def load(file: Path) -> Preferences:
     """The preferences in ``file``, or the defaults if there is none; raises UsageError if it makes no sense."""
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        read = parser.read(file, encoding="utf-8")
+        parser.read_string(file.read_text(encoding="utf-8"), str(file))
+    except FileNotFoundError:
+        return Preferences()
     except (configparser.Error, UnicodeDecodeError, OSError) as error:
         message = f"{file} cannot be read: {' '.join(str(error).split())}"
         raise UsageError(message, "mend or remove it") from error
-    if not read or SECTION not in parser:
+    if SECTION not in parser:
         return Preferences()
     section = parser[SECTION]
     try:
@@ -64,11 +68,17 @@ def _preferences(section: configparser.SectionProxy) -> Preferences:
         layout=_layout(section.get("layout", view.layout)),
         threads=section.getboolean("threads", view.threads),
         hide_idle=section.getboolean("hide_idle", view.hide_idle),
+        hide_kernel=section.getboolean("hide_kernel", view.hide_kernel),
+        per_machine=section.getboolean("per_machine", view.per_machine),
         full_command=section.getboolean("full_command", view.full_command),
     )
+    interval_s = section.getfloat("interval_s", preferences.interval_s)
+    if not LEAST_INTERVAL_S <= interval_s <= MOST_INTERVAL_S:
+        message = f"interval_s is {interval_s:g}, not {LEAST_INTERVAL_S:g} to {MOST_INTERVAL_S:g} seconds"
+        raise UsageError(message)
     return Preferences(
         view=view,
-        interval_s=section.getfloat("interval_s", preferences.interval_s),
+        interval_s=interval_s,
         theme=section.get("theme", preferences.theme),
         per_core=section.getboolean("per_core", preferences.per_core),
     )
@@ -93,6 +103,8 @@ def save(file: Path, preferences: Preferences) -> None:
         "layout": view.layout,
         "threads": _word(view.threads),
         "hide_idle": _word(view.hide_idle),
+        "hide_kernel": _word(view.hide_kernel),
+        "per_machine": _word(view.per_machine),
         "full_command": _word(view.full_command),
         "interval_s": f"{preferences.interval_s:g}",
         "theme": preferences.theme,
@@ -106,7 +118,7 @@ def save(file: Path, preferences: Preferences) -> None:
                 parser.write(out)
                 out.flush()
                 os.fsync(descriptor)
-            Path(name).replace(file)
+            Path(name).replace(file.resolve())  # a link to a file kept elsewhere stays a link
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise

@@ -58,14 +58,20 @@ def summary_lines(snapshot: Snapshot) -> list[str]:
     load = " ".join(f"{value:.2f}" for value in host.load)
     states = " ".join(f"{count} {state}" for state, count in sorted(totals.thread_states.items()))
     lines = [
-        f"threadtop  {text.plain(text.visible(host.hostname))}  {iso_time(snapshot.time)}  "
-        f"up {text.duration(host.uptime_s)}  load {load}",
-        f"{text.thousands(totals.processes)} processes  {text.thousands(totals.threads)} threads: {states}  "
-        f"switches/s {text.rate(host.switches_per_s)} "
-        f"(vol {text.rate(totals.vol_per_s)}, invol {text.rate(totals.invol_per_s)})",
-        f"{cpu_words(host)}  mem {text.size(host.memory_used_bytes)} of {text.size(host.memory_total_bytes)}  "
-        f"waiting for a cpu: {totals.waiting_threads} threads, {totals.waiting_cores:.1f} cores' worth  "
-        f"own cpu {text.percent(snapshot.own_cpu_pct)} %, pass {snapshot.cost.pass_ns / 1e6:.1f} ms",
+        (
+            f"threadtop  {text.plain(text.visible(host.hostname))}  {iso_time(snapshot.time)}  "
+            f"up {text.duration(host.uptime_s)}  load {load}"
+        ),
+        (
+            f"{text.thousands(totals.processes)} processes  {text.thousands(totals.threads)} threads: {states}  "
+            f"switches/s {text.rate(host.switches_per_s)} "
+            f"(vol {text.rate(totals.vol_per_s)}, invol {text.rate(totals.invol_per_s)})"
+        ),
+        (
+            f"{cpu_words(host)}  mem {text.size(host.memory_used_bytes)} of {text.size(host.memory_total_bytes)}  "
+            f"waiting for a cpu: {totals.waiting_threads} threads, {totals.waiting_cores:.1f} cores' worth  "
+            f"own cpu {text.percent(snapshot.own_cpu_pct)} %, pass {snapshot.cost.pass_ns / 1e6:.1f} ms"
+        ),
     ]
     return [*lines, *(f"note: {note}" for note in snapshot.notes)]
 
@@ -139,8 +145,8 @@ def document(snapshot: Snapshot, table: Table) -> dict[str, Any]:
 
 
 def to_json(snapshot: Snapshot, table: Table) -> str:
-    """The document in one line."""
-    return json.dumps(document(snapshot, table), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """The document in one line of ASCII: JSON escapes all else, so no name can do harm on a terminal."""
+    return json.dumps(document(snapshot, table), allow_nan=False, separators=(",", ":"))
 
 
 def _values(row: Row, keys: tuple[str, ...]) -> dict[str, Any]:

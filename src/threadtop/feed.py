@@ -23,13 +23,17 @@ STRETCH: Final = 4  # a pass may take one part in so many of the interval
 LOST_INTERVALS: Final = 3  # a longer gap (suspended, stopped) is no measurement
 
 
-class Feed:
-    """Reads ``source`` every ``interval_s``; ``deliver`` is called in the feed's thread after each pass."""
+def _nobody() -> None:
+    """Nobody is told: the snapshot waits to be taken."""
 
-    def __init__(self, source: Source, interval_s: float, deliver: Callable[[], None]) -> None:
+
+class Feed:
+    """Reads ``source`` every ``interval_s``; calls ``deliver`` in its own thread after each pass."""
+
+    def __init__(self, source: Source, interval_s: float) -> None:
         """A feed that is not yet started."""
+        self.deliver: Callable[[], None] = _nobody
         self._source = source
-        self._deliver = deliver
         self._interval_s = interval_s
         self._wake = threading.Condition()
         self._interest = Interest()
@@ -93,7 +97,7 @@ class Feed:
                 snapshot = self._source.read(self._interest)
             except Exception as error:  # noqa: BLE001 shown on the screen: a thread's traceback would be lost
                 self.failure = error
-                self._deliver()
+                self.deliver()
                 return
             if snapshot is None:
                 return
@@ -103,7 +107,7 @@ class Feed:
                 continue
             with self._wake:
                 self._latest = snapshot
-            self._deliver()
+            self.deliver()
         self._source.close()
 
     def _interval_now(self) -> float:

@@ -54,7 +54,9 @@ class Field:
     volatile: bool = False
 
     def value(self, row: Row) -> Any:  # noqa: ANN401 a field's type is its kind
-        """Its raw value on a row: a number, a text or None for unknown; shared figures are text.SHARED."""
+        """Its raw value on a row: a number, a text or None for unknown; what stands on other rows is text.SHARED."""
+        if (self.level == "thread" and row.tid == 0) or (self.key == "pid" and row.pid < 0):
+            return text.SHARED  # headings have these numbers only for their keys' sake
         return getattr(row, self.key, text.SHARED)
 
     def format(self, value: Any) -> str:  # noqa: ANN401 as above

@@ -46,8 +46,10 @@ def parse_filter(source: str) -> Filter | None:
     Terms are joined by *and*, values after a comma by *or*, ``~`` is a regular expression, a bare word
     is looked for in names and command.  Raises UsageError with what is wrong.
     """
+    lexer = shlex.shlex(source, posix=True)
+    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""  # backslashes are the regex's
     try:
-        words = shlex.split(source)
+        words = list(lexer)
     except ValueError as error:
         message = f"bad filter: {source!r} has a quote that does not end"
         raise UsageError(message, "close the quote") from error
@@ -103,7 +105,7 @@ def _text_test(field: Field, value: str, *, negate: bool) -> Test:
     def test(row: Row, processes: Mapping[int, ProcessRow]) -> bool:
         shown = value_of(field, processes)(row)
         # States are letters that differ in case: T is stopped, t is traced.
-        same = shown in value.split(",") if field.key == "state" else str(shown).lower() in wanted
+        same = shown in value.split(",") if field.key == "state" else shown is not None and str(shown).lower() in wanted
         return same != negate
 
     return test

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from threadtop import export, query, source
-from threadtop.errors import EXIT_OK
+from threadtop import export, fields, query, source
+from threadtop.errors import EXIT_FAILURE, EXIT_OK
 from threadtop.query import View
 from threadtop.sampler import ALL_NEEDS, Interest
 
@@ -21,10 +23,15 @@ if TYPE_CHECKING:
 def run(options: Options, command: Command | None = None, source_: Source | None = None) -> int:
     """Print frames until there have been enough, the targets end or the reader goes; returns the exit code.
 
-    The first frame takes two passes: one to begin from, one to measure.
+    The first frame takes two passes: one to begin from, one to measure.  A target that ends before
+    that has left nothing to print, which is a failure.
     """
+    _prepare_output(json=options.json)
     interval_s = options.interval_s or 1.0
     view = options.view(View())
+    width = _width(options)
+    if width is not None and options.columns is None:
+        view = replace(view, columns=fields.fitting(view.columns, width))
     needs = view.needs() if not options.json else ALL_NEEDS
     interest = Interest(attached=options.pids, needs=needs, everything=True)
     live = source_ or source.live()
@@ -35,6 +42,8 @@ def run(options: Options, command: Command | None = None, source_: Source | None
         while options.frames is None or frames < options.frames:
             due += interval_s
             time.sleep(max(0.0, due - time.monotonic()))
+            if command is not None:
+                command.outcome()  # reaps it: as a zombie it would never be seen to end
             snapshot = live.read(interest)
             if snapshot is None:
                 break
@@ -47,13 +56,23 @@ def run(options: Options, command: Command | None = None, source_: Source | None
             if options.json:
                 sys.stdout.write(export.to_json(snapshot, table) + "\n")
             else:
-                lines = export.text_lines(snapshot, table, _width(options))
+                lines = export.text_lines(snapshot, table, width)
                 sys.stdout.write(("\n" if frames else "") + "\n".join(lines) + "\n")
             sys.stdout.flush()
             frames += 1
     finally:
         live.close()
-    return EXIT_OK
+    return EXIT_OK if frames else EXIT_FAILURE
+
+
+def _prepare_output(*, json: bool) -> None:
+    """JSON is UTF-8 (RFC 8259); in text, what the locale has no character for is shown by its number."""
+    if not isinstance(sys.stdout, io.TextIOWrapper):
+        return
+    if json:
+        sys.stdout.reconfigure(encoding="utf-8")
+    else:
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _width(options: Options) -> int | None:

@@ -29,6 +29,8 @@ class History:
 
     def add(self, snapshot: Snapshot) -> None:
         """Note what moved in a snapshot."""
+        if snapshot.interval_s is None:
+            return  # a first sample has no rates yet
         self._tick += 1
         for process in snapshot.processes.values():
             if process.moving:

@@ -92,16 +92,27 @@ def find_cgroup(reader: ProcReader, root: Path = CGROUP_ROOT) -> Path | None:
 def read_cgroup(folder: Path) -> CgroupSample | None:
     """Quota and throttling of a cgroup; None where it has no quota (cpu.max, cpu.cfs_quota_us)."""
     try:
-        if (folder / "cpu.max").exists():
-            quota, period = (folder / "cpu.max").read_text().split()
-        elif (folder / "cpu.cfs_quota_us").exists():
-            quota = (folder / "cpu.cfs_quota_us").read_text().strip()
-            period = (folder / "cpu.cfs_period_us").read_text().strip()
+        limit = _content(folder, "cpu.max")
+        if limit is not None:
+            quota, period = limit.split()
         else:
+            quota, period = (_content(folder, "cpu.cfs_quota_us") or b"-1").strip(), b""
+        if quota in (b"max", b"-1"):
             return None
-        if quota in ("max", "-1"):
-            return None
-        stat = parse.parse_key_numbers((folder / "cpu.stat").read_bytes())
-        return CgroupSample(int(quota) / int(period), stat.get("nr_periods", 0), stat.get("nr_throttled", 0))
-    except (OSError, ValueError):
+        period = period or _content(folder, "cpu.cfs_period_us") or b""
+        stat = parse.parse_key_numbers(_content(folder, "cpu.stat") or b"")
+        return CgroupSample(int(quota) / int(period), stat["nr_periods"], stat["nr_throttled"])
+    except (OSError, ValueError, KeyError, ZeroDivisionError):
         return None
+
+
+def _content(folder: Path, name: str) -> bytes | None:
+    """A file of a cgroup, or None; read each pass, so without pathlib's detours."""
+    try:
+        descriptor = os.open(f"{folder}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        return os.read(descriptor, 4096)
+    finally:
+        os.close(descriptor)

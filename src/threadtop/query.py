@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from threadtop import fields, text
 from threadtop.filters import value_of
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Layout = Literal["flat", "tree", "programs", "names"]
 LAYOUTS: Final[tuple[Layout, ...]] = ("flat", "tree", "programs", "names")
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,14 @@ class Table(NamedTuple):
     cores: int
 
 
-def table(snapshot: Snapshot, view: View, held: Sequence[Key] | None = None) -> Table:
+def table(snapshot: Snapshot, view: View, held: Sequence[Key] | None = None, steady: Steady | None = None) -> Table:
     """The rows of a snapshot under a view.
 
     With ``held``, rows that were on the table before keep that order and new ones follow, so that
-    nothing moves under the reader's hand.
+    nothing moves under the reader's hand; ``steady`` spares small moves from tick to tick.
     """
+    if steady is not None:
+        steady.begin(view.sort, descending=view.descending)
     hidden = 0
     rows: Sequence[Row]
     processes: Iterable[ProcessRow] = chain(snapshot.processes.values(), snapshot.gone)
@@ -81,13 +84,13 @@ def table(snapshot: Snapshot, view: View, held: Sequence[Key] | None = None) -> 
     keep = _keeper(snapshot, view)
     if not view.threads:
         rows, hidden = keep(list(processes))
-        rows = _in_order(rows, snapshot, view, held)
+        rows = _in_order(rows, snapshot, view, held, steady)
     elif view.layout == "tree":
         rows, hidden = _tree(list(processes), snapshot, view, held, keep)
     else:
         rows, hidden = keep(_threads(processes))
         if view.layout == "flat":
-            rows = _in_order(rows, snapshot, view, held)
+            rows = _in_order(rows, snapshot, view, held, steady)
         else:
             rows = _groups(rows, snapshot, view, held)
     return Table(rows, tuple(fields.BY_KEY[key] for key in view.columns), view, hidden, len(snapshot.host.cores))
@@ -119,35 +122,98 @@ def _keeper(snapshot: Snapshot, view: View) -> Callable[[list[Row]], tuple[list[
 # -- order -------------------------------------------------------------------------------------
 
 
-def _in_order(rows: Iterable[Row], snapshot: Snapshot, view: View, held: Sequence[Key] | None) -> list[Row]:
+def _in_order(
+    rows: Iterable[Row],
+    snapshot: Snapshot,
+    view: View,
+    held: Sequence[Key] | None,
+    steady: Steady | None = None,
+) -> list[Row]:
     if held is not None:
         place = {key: index for index, key in enumerate(held)}
         last = len(place)
         return sorted(rows, key=lambda row: place.get(row.key, last))
-    return ordered(list(rows), fields.BY_KEY[view.sort], snapshot.processes, descending=view.descending)
+    field = fields.BY_KEY[view.sort]
+    return ordered(list(rows), field, snapshot.processes, descending=view.descending, steady=steady)
 
 
-def ordered(rows: list[Row], field: Field, processes: Mapping[int, ProcessRow], *, descending: bool) -> list[Row]:
+_SHOWN_DIGITS: Final = {"percent": 1, "rate": 0}
+_LEAST_MOVE: Final = {"percent": 0.3, "rate": 2.0}  # below that, and below a tenth, a row keeps its place
+_REST_TICKS: Final = 5
+
+
+class Steady:
+    """What rows were ranked by so far: a row moves only once its figure has moved far enough.
+
+    Each move costs a row of bytes, and a list in motion cannot be read.  A row that comes to rest
+    keeps its place for some ticks too.
+    """
+
+    def __init__(self) -> None:
+        """Nothing ranked yet."""
+        self._order: tuple[str, bool] | None = None
+        self._ranks: dict[Key, tuple[float, int]] = {}
+
+    def begin(self, sort: str, *, descending: bool) -> None:
+        """Rank by this from now on; another order begins anew."""
+        if self._order != (sort, descending):
+            self._order = (sort, descending)
+            self._ranks = {}
+
+    def ranked(self, valued: list[tuple[Any, Row]], resting: list[Row], kind: str) -> list[tuple[Any, Row]]:
+        """The rows with the figures they are ranked by; rows that just came to rest are taken from ``resting``."""
+        least = _LEAST_MOVE[kind]
+        ranks: dict[Key, tuple[float, int]] = {}
+        result = []
+        for value, row in valued:
+            key = row.key
+            rank = self._ranks.get(key, (value, 0))[0]
+            if abs(value - rank) > max(least, rank / 10):
+                rank = value
+            ranks[key] = (rank, 0)
+            result.append((rank, row))
+        rested = {key[1] for key in self._ranks.keys() - ranks.keys()}
+        if rested:
+            for index in [index for index, row in enumerate(resting) if row.tid in rested]:
+                row = resting[index]
+                rank, ticks = self._ranks.get(row.key, (0.0, _REST_TICKS))
+                if rank <= least and ticks < _REST_TICKS:
+                    ranks[row.key] = (rank, ticks + 1)
+                    result.append((rank, row))
+            taken = {row.key for _, row in result[len(valued) :]}
+            resting[:] = [row for row in resting if row.tid not in rested or row.key not in taken]
+        self._ranks = ranks
+        return result
+
+
+def ordered(
+    rows: list[Row],
+    field: Field,
+    processes: Mapping[int, ProcessRow],
+    *,
+    descending: bool,
+    steady: Steady | None = None,
+) -> list[Row]:
     """Rows sorted by a field; equal ones keep their order, unknown ones come last.
 
     Shares and rates compare as they are shown, so that rows which look equal do not change places.
     Most rows are at rest, with 0: these are not sorted at all.
     """
-    value = value_of(field, processes)
+    digits = _SHOWN_DIGITS.get(field.kind)
+    least = 0.0 if digits is None else 0.5 / 10**digits  # what rounds to 0 ranks as 0
     resting: list[Row] = []
     unknown: list[Row] = []
     valued: list[tuple[Any, Row]] = []
-    is_measure = field.kind in ("percent", "rate")
-    for row in rows:
-        v = value(row)
-        if v:
-            valued.append((v, row))
-        elif v is None:
-            unknown.append(row)
+    for value, row in zip(map(value_of(field, processes), rows), rows, strict=True):
+        if not value:
+            (resting if value is not None else unknown).append(row)
+        elif digits is None or value >= least:
+            valued.append((value, row))
         else:
             resting.append(row)
-    if is_measure:
-        digits = 1 if field.kind == "percent" else 0
+    if digits is not None:
+        if steady is not None:
+            valued = steady.ranked(valued, resting, field.kind)
         valued.sort(key=lambda pair: round(pair[0], digits), reverse=descending)
     elif field.kind == "text":
         valued.sort(key=lambda pair: str(pair[0]).lower(), reverse=descending)
@@ -243,13 +309,13 @@ def _group(label: str, rows: list[Row]) -> GroupRow:
         wait_pct=sums[3],
         vol_per_s=sums[4],
         invol_per_s=sums[5],
-        cpu_ns=sum(row.cpu_ns or 0 for row in rows),
+        cpu_ns=_total(row.cpu_ns for row in rows),
     )
 
 
 _SUMMED: Final = ("cpu_pct", "user_pct", "system_pct", "wait_pct", "vol_per_s", "invol_per_s")
 
 
-def _total(values: Iterable[float | None]) -> float | None:
+def _total(values: Iterable[_Number | None]) -> _Number | None:
     known = [value for value in values if value is not None]
     return sum(known) if known else None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _STATE: Final = attrgetter("state")
 SECOND_NS: Final = 1_000_000_000
+FEW_TICKS: Final = 10  # so few samples in an interval say little about how user and system time divide
 CORE_PCT: Final = 100.0  # a thread cannot use more than one core: more is the coarseness of the clock
 WAITING_PCT: Final = 5.0  # run-queue wait from which a thread counts as waiting for a CPU
 
@@ -38,14 +39,14 @@ def snapshot(before: Sample | None, now: Sample, last: Snapshot | None = None) -
         if old is not None and old.start_ticks != process.start_ticks:
             old = None
         old_row = last.processes.get(pid) if last and old is not None else None
-        if old_row is not None and old is process and not (old_row.moving or old_row.gone or old_row.mark):
+        if old_row is not None and old is process and _is_at_rest(old_row):
             rows[pid] = old_row
         else:
             rows[pid] = _process_row(process, old, old_row, now, before)
     gone: tuple[ProcessRow, ...] = ()
     if last is not None:
         gone = tuple(
-            row._replace(mark="gone")
+            _gone_process(row)
             for pid, row in last.processes.items()
             if pid not in rows or rows[pid].start_ticks != row.start_ticks
         )
@@ -65,6 +66,21 @@ def snapshot(before: Sample | None, now: Sample, last: Snapshot | None = None) -
         notes=now.notes,
         details=now.details,
     )
+
+
+def _is_at_rest(row: ProcessRow) -> bool:
+    """Whether the row will be the same after an interval of rest.
+
+    The clock of a process and the counters of its threads are read one after the other: the clock
+    may have moved although no thread has.
+    """
+    return row.cpu_pct == 0 and not (row.moving or row.gone or row.mark)
+
+
+def _gone_process(row: ProcessRow) -> ProcessRow:
+    """An ended process; its threads ended with it, and those that ended before have been shown."""
+    threads = {tid: thread._replace(mark="gone") for tid, thread in row.threads.items()}
+    return row._replace(mark="gone", threads=threads, gone=())
 
 
 def _process_row(
@@ -89,8 +105,11 @@ def _process_row(
     old_threads: Mapping[int, ThreadSample] = old.threads if old else {}
     since_ns = before.at_ns if before else 0
     for tid in changed:
-        mark: Mark = "new" if before is not None and tid not in old_threads else ""
-        rows[tid] = _thread_row(process, user, old_threads.get(tid), threads[tid], since_ns, mark)
+        thread, old_thread = threads[tid], old_threads.get(tid)
+        if old_thread is not None and old_thread.start_ticks != thread.start_ticks:
+            old_thread = None  # another thread under a tid that was free again
+        mark: Mark = "new" if before is not None and old_thread is None else ""
+        rows[tid] = _thread_row(process, user, old_thread, thread, since_ns, mark)
     gone: tuple[ThreadRow, ...] = ()
     if old_row is not None:
         gone = tuple(
@@ -143,17 +162,18 @@ def _changed(old: Mapping[int, ThreadSample], new: Mapping[int, ThreadSample], m
 
 
 def _is_moving(row: ThreadRow) -> bool:
-    """Whether its row will differ after an interval of rest."""
-    return row.cpu_pct != 0 or bool(row.wait_pct or row.vol_per_s or row.invol_per_s or row.mark)
+    """Whether its row will differ after an interval of rest; a runnable thread's rest is waiting."""
+    return row.cpu_pct != 0 or row.state == "R" or bool(row.wait_pct or row.vol_per_s or row.invol_per_s or row.mark)
 
 
 def _thread_row(
     process: ProcessSample, user: str, old: ThreadSample | None, now: ThreadSample, since_ns: int, mark: Mark
 ) -> ThreadRow:
     cpu_pct = user_pct = system_pct = wait_pct = vol_per_s = invol_per_s = None
-    if old is not None and old.start_ticks == now.start_ticks:
+    if old is not None:
         gap_ns = now.at_ns - max(old.at_ns, since_ns)
-        if old.run_ns == now.run_ns and (old.vol is None or (old.vol, old.invol) == (now.vol, now.invol)):
+        has_rested = old.run_ns is not None and old.run_ns == now.run_ns
+        if has_rested and (old.vol is None or (old.vol, old.invol) == (now.vol, now.invol)):
             cpu_pct = user_pct = system_pct = 0.0
             wait_pct = _resting_wait_pct(old, now)
             # By ticks alone (no schedstat) a thread that seems to rest may have run for less than one.
@@ -216,9 +236,9 @@ def _per_s(old: int | None, now: int | None, gap_ns: int) -> float | None:
 
 
 def _split(old: ThreadSample, now: ThreadSample, cpu_pct: float | None) -> tuple[float | None, float | None]:
-    """User and system part of ``cpu_pct`` by the kernel's ticks: of the interval, or else of its life."""
+    """User and system part of ``cpu_pct`` by the kernel's ticks: of the interval, or of its life if those are few."""
     user, system = now.utime_ticks - old.utime_ticks, now.stime_ticks - old.stime_ticks
-    if user + system <= 0:
+    if user + system < FEW_TICKS:
         user, system = now.utime_ticks, now.stime_ticks
     if cpu_pct is None or user + system <= 0:
         return None, None

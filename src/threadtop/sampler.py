@@ -38,9 +38,14 @@ SWEEP_LEAST, SWEEP_SHARE = 16, 128  # threads of the rest read whole in a pass: 
 DENIED_RETRY_PASSES: Final = 30
 LIST_PASSES: Final = 16  # /proc is listed at least once in so many passes
 RELEASE_PASSES: Final = 8  # descriptors are looked over once in so many passes
+NEVER_RAN: Final = b"0 0 0\n"  # schedstat of a thread that was never on a CPU, or of a kernel that does not count
 
 STATUS, WCHAN, MEMORY = "status", "wchan", "memory"
 ALL_NEEDS: Final = frozenset({STATUS, WCHAN, MEMORY})
+
+
+class _PidReusedError(Exception):
+    """A pid names another process than at the last pass: its main thread has another start time."""
 
 
 class Interest(NamedTuple):
@@ -128,15 +133,17 @@ class Sampler:
         """
         if attached is not None:
             pids = sorted(attached)
+            self._last_pid = None  # the others are forgotten: the next pass over all lists them
         else:
             last_pid = self._reader.last_pid()
             if last_pid is not None and last_pid == self._last_pid and self._pass % LIST_PASSES:
                 return list(self._processes)
             self._last_pid = last_pid
             pids = self._reader.pids()
-        for gone in self._processes.keys() - set(pids):
+        listed = set(pids)
+        for gone in self._processes.keys() - listed:
             self._forget(self._processes[gone])
-        self._denied = {pid: retry for pid, retry in self._denied.items() if pid in set(pids)}
+        self._denied = {pid: retry for pid, retry in self._denied.items() if pid in listed}
         return pids
 
     def _details(self) -> dict[int, ProcessDetails]:
@@ -157,17 +164,21 @@ class Sampler:
         process = self._processes.get(pid)
         try:
             if process is not None:
-                self._check(process)
-            elif self._pass >= self._denied.get(pid, 0):
+                try:
+                    self._check(process)
+                except (GoneError, _PidReusedError):
+                    self._forget(process)  # and another process may have its pid by now
+                else:
+                    return
+            if self._pass >= self._denied.get(pid, 0):
                 self._processes[pid] = self._admit(pid)
                 self._denied.pop(pid, None)
         except GoneError:
-            if process is not None:
-                self._forget(process)
+            return
         except DeniedError:
             self._denied[pid] = self._pass + DENIED_RETRY_PASSES
-            if process is not None:
-                self._forget(process)
+            if pid in self._processes:
+                self._forget(self._processes[pid])
 
     def _admit(self, pid: int) -> Process:
         """A process seen for the first time."""
@@ -187,6 +198,7 @@ class Sampler:
             return
         process.at_ns = time.monotonic_ns()
         links = self._reader.task_links(process.pid)
+        was_proven = process.is_proven
         ran, lost = self._find_ran(process, clock_ns)
         for task in ran:
             try:
@@ -195,11 +207,14 @@ class Sampler:
                 lost.append(task)
         if lost or links != process.links:
             self._remove(process, lost)
-            process.links = links
+            process.links = self._reader.task_links(process.pid)
             self._list_tasks(process)
             self._read_identity(process)
             if not process.tasks:
                 raise GoneError(str(process.pid))
+        elif self._has_schedstat and clock_ns is not None and (process.ended_ns is None or not was_proven):
+            # CPU time that no known thread explains: one may have come as another went, unseen by the links.
+            self._list_tasks(process)
         process.settle(ran, self._pass)
         if process.ended_ns is None:
             self._synchronise(process)
@@ -210,7 +225,7 @@ class Sampler:
         leader = process.tasks.get(process.pid)
         if leader is not None and leader.read_pass != self._pass and MEMORY in self._interest.needs:
             self._read_whole(process, leader, stat_only=True)
-        if process.pid in self._visible_pids:
+        if self._interest.everything or process.pid in self._visible_pids:
             self._read_identity(process)
 
     def _list_tasks(self, process: Process) -> None:
@@ -228,23 +243,32 @@ class Sampler:
     def _new_task(self, process: Process, tid: int) -> Task:
         task = Task(tid)
         task.at_ns = time.monotonic_ns()
-        task.take_pulse(self._read_pulse(process.pid, task), ticks=not self._has_schedstat)
+        try:
+            raw = self._read_pulse(process.pid, task)
+            task.take_pulse(raw, ticks=not self._has_schedstat)
+        except (ValueError, IndexError) as error:  # cut short: the thread is on its way out
+            raise GoneError(str(tid)) from error
         whole = tid == process.pid or self._interest.everything or self._eager_left > 0
         self._eager_left -= 1
         self._read_whole(process, task, stat_only=not whole, keep=False)
         return task
 
     def _read_pulse(self, pid: int, task: Task) -> bytes:
-        """``schedstat``, or ``stat`` on a kernel that has none."""
-        if self._has_schedstat:
-            try:
-                raw = self._reader.read_task(pid, task.tid, "schedstat")
-                if raw:
-                    return raw
-            except GoneError:
-                self._reader.read_task(pid, task.tid, "stat")  # raises for a thread that has ended
-            self._has_schedstat = False
-        return self._reader.read_task(pid, task.tid, "stat")
+        """``schedstat``, or ``stat`` where that is missing, empty or always zero (gVisor, CONFIG_SCHED_INFO)."""
+        if not self._has_schedstat:
+            return self._reader.read_task(pid, task.tid, "stat")
+        try:
+            raw = self._reader.read_task(pid, task.tid, "schedstat")
+        except GoneError:
+            raw = b""
+        if raw and raw != NEVER_RAN:
+            return raw
+        stat = self._reader.read_task(pid, task.tid, "stat")  # raises for a thread that has ended
+        ticks = parse.parse_stat(stat)
+        if raw and ticks.utime_ticks + ticks.stime_ticks == 0:
+            return raw
+        self._has_schedstat = False
+        return stat
 
     def _read_identity(self, process: Process) -> None:
         """The command line; an ended or kernel process has none, then the last known stands."""
@@ -257,25 +281,36 @@ class Sampler:
     # -- who ran -------------------------------------------------------------------------------
 
     def _find_ran(self, process: Process, clock_ns: int | None) -> tuple[list[Task], list[Task]]:
-        """The tasks that ran since the last pass, and those that are gone."""
+        """The tasks that ran since the last pass, and those that are gone.
+
+        ``process.clock_ns`` becomes a reading of the clock from before the scan: whatever runs later
+        moves the clock on from it.
+        """
         ran: dict[Task, None] = {}
         lost: list[Task] = []
+        first_ns = clock_ns
+        is_accounted = False
         for _ in range(2):
             self._scan(process, process.hot, ran, lost)
-            if process.accounts_for(clock_ns):
+            is_accounted = process.accounts_for(clock_ns)
+            if is_accounted and process.is_proven:
                 process.clock_ns = clock_ns
                 return list(ran), lost
-            earlier, clock_ns = clock_ns, self._reader.clock_ns(process.pid)
+            earlier, clock_ns = clock_ns, clock_ns if is_accounted else self._reader.clock_ns(process.pid)
             if clock_ns == earlier or lost or process.ended_ns is None:
                 break  # not a race with a running thread: a cold one ran, or one has ended
+        hot_ran = len(ran)
         for chunk in process.cold_chunks():
             self._scan(process, chunk, ran, lost)
-            if process.accounts_for(clock_ns) and not lost:
+            if process.is_proven and process.accounts_for(clock_ns) and not lost:
                 process.clock_ns = clock_ns
                 return list(ran), lost
-        process.clock_ns = clock_ns
-        process.cold_scan_pass = self._pass
-        process.ended_ns = None
+        process.clock_ns = first_ns
+        process.note_cold_scan(self._pass)
+        if is_accounted and len(ran) == hot_ran and not lost:
+            process.is_proven = True
+        else:
+            process.ended_ns = None
         return list(ran), lost
 
     def _scan(self, process: Process, tasks: Iterable[Task], ran: dict[Task, None], lost: list[Task]) -> None:
@@ -305,7 +340,7 @@ class Sampler:
         """A pulse that is read again and again is worth a descriptor; the last quarter is for the hot."""
         name = "schedstat" if self._has_schedstat else "stat"
         reader = self._reader
-        if task.is_hot or (self._pass - process.cold_scan_pass < HELD_PASSES and reader.kept < reader.limit * 3 // 4):
+        if task.is_hot or (process.is_often_scanned(self._pass) and reader.kept < reader.limit * 3 // 4):
             task.pulse_fd = reader.keep(process.pid, task.tid, name)
         if task.pulse_fd is None:
             reader.reads[name] -= 1  # the caller counts it
@@ -314,7 +349,11 @@ class Sampler:
         return os.pread(task.pulse_fd, 1024, 0)
 
     def _synchronise(self, process: Process) -> None:
-        """Find what ended threads added to the clock: exact once the clock stood still around a scan."""
+        """Find what ended threads added to the clock: exact once the clock stood still around a scan.
+
+        Cold threads were compared before that.  If the clock has moved since, one of them may have run
+        and be taken for an ended one: the sum is a proof only after all have been compared once more.
+        """
         if not self._has_schedstat or process.clock_ns is None:
             return
         ran: dict[Task, None] = {}
@@ -323,14 +362,18 @@ class Sampler:
             clock_ns = self._reader.clock_ns(process.pid)
             self._scan(process, process.hot, ran, lost)
             if lost:
-                return
+                break
             if clock_ns is not None and clock_ns == self._reader.clock_ns(process.pid):
-                process.clock_ns = clock_ns
                 process.ended_ns = clock_ns - process.total_ns
+                process.is_proven = clock_ns == process.clock_ns
                 break
         for task in ran:
-            sample = process.samples[task.tid]
-            process.take(sample._replace(run_ns=task.run_ns, wait_ns=task.wait_ns, at_ns=task.at_ns))
+            try:
+                self._read_whole(process, task)
+            except GoneError:
+                lost.append(task)
+        if lost:
+            process.clock_ns = process.ended_ns = None
 
     # -- whole reads ---------------------------------------------------------------------------
 
@@ -342,20 +385,25 @@ class Sampler:
             stat = parse.parse_stat(self._read_stat(process, task, keep=keep))
         except (ValueError, IndexError) as error:  # cut short: the thread is on its way out
             raise GoneError(str(task.tid)) from error
+        is_leader = task.tid == process.pid
+        if is_leader and process.is_other(stat):
+            raise _PidReusedError
+        if old is not None and old.start_ticks != stat.start_ticks:
+            raise GoneError(str(task.tid))  # its tid is another's now
+        is_renamed = is_leader and process.take_stat(stat)
         # What it counted before it ran again is no longer so; unread is unknown.
         is_stale = old is None or task.ran_pass == self._pass or not self._has_schedstat
         vol, invol = (old.vol, old.invol) if old is not None and not is_stale else (None, None)
-        is_leader = task.tid == process.pid
         wanted = not stat_only and STATUS in self._interest.needs
         if (wanted and vol is None) or (is_leader and process.uid is None):
             raw = self._read_status(process, task, keep=keep)
             vol, invol = parse.parse_switches(raw)
             if is_leader:
                 process.uid = parse.parse_uid(raw)
-        wchan = old.wchan if old is not None and not is_stale else None
+        wchan = old.wchan if old is not None and not is_stale and old.state == stat.state else None
         if not stat_only and wchan is None and WCHAN in self._interest.needs and self._may_read_wchan(process):
             wchan = self._read_wchan(process.pid, task, stat.state)
-        if is_leader and process.take_stat(stat) and old is not None:
+        if is_renamed and old is not None:
             self._read_identity(process)
         sample = ThreadSample(
             task.tid,
@@ -419,9 +467,8 @@ class Sampler:
                 continue
             try:
                 self._read_whole(process, task)
-            except GoneError:
-                # Found by the next pass: the clock or the link count has moved.
-                process.clock_ns = None
+            except (GoneError, DeniedError, _PidReusedError):
+                process.clock_ns = None  # the next pass looks closer
 
     def _looked_at(self) -> Iterator[tuple[Process, Task]]:
         processes, interest = self._processes, self._interest
@@ -487,7 +534,8 @@ class Sampler:
         for task, process in list(self._holding.items()):
             if self._pass - task.read_pass <= OFTEN_PASSES + RELEASE_PASSES:
                 continue
-            self._drop(task, pulse=not task.is_hot and self._pass - process.cold_scan_pass > HELD_PASSES)
+            compared_pass = max(task.ran_pass, process.cold_scan_pass)
+            self._drop(task, pulse=self._pass - compared_pass > HELD_PASSES)
 
     def _drop(self, task: Task, *, pulse: bool = True) -> None:
         for descriptor in task.take_descriptors(pulse=pulse):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LISTED_MATCHES: Final = 20
 _TERMINATE_S: Final = 2.0
+_MOST_DIGITS: Final = 9  # pids end at 4194304 (PID_MAX_LIMIT, include/linux/threads.h)
 
 
 class Match(NamedTuple):
@@ -36,9 +37,9 @@ class Match(NamedTuple):
 def parse_pids(value: str) -> list[int]:
     """``4211,4300`` as pids; raises UsageError."""
     pids = []
-    for part in value.split(","):
-        if not part.strip().isascii() or not part.strip().isdigit() or int(part) == 0:
-            message = f"{part.strip()!r} is not a process id"
+    for part in map(str.strip, value.split(",")):
+        if not (part.isascii() and part.isdigit() and len(part) <= _MOST_DIGITS and int(part)):
+            message = f"{part[:40]!r} is not a process id"
             raise UsageError(message, "use -p PID[,PID], or threadtop NAME to attach by name")
         pids.append(int(part))
     return pids
@@ -125,7 +126,7 @@ class Command:
         self.arguments = list(arguments)
         self.output: Path | None = None
         log: IO[bytes] | None = None
-        if shutil.which(self.arguments[0]) is None:
+        if shutil.which(self.arguments[0]) is None and not Path(self.arguments[0]).exists():
             message = f"cannot start {self.arguments[0]!r}: there is no such command"
             raise TargetError(message, "give its path, or one that PATH finds")
         if to_file:
@@ -140,6 +141,8 @@ class Command:
                 start_new_session=True,
             )
         except OSError as error:
+            if self.output is not None:
+                self.output.unlink()
             message = f"cannot start {self.arguments[0]!r}: {error.strerror}"
             raise TargetError(message, "check that it may be executed") from error
         finally:
@@ -157,7 +160,7 @@ class Command:
         if code is None:
             return None
         if code < 0:
-            return f"killed by {signal.Signals(-code).name}"
+            return f"killed by {_signal_name(-code)}"
         return f"exit status {code}"
 
     def end(self) -> None:
@@ -178,3 +181,10 @@ class Command:
             os.killpg(self._process.pid, number)
         except ProcessLookupError:
             return
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has none
+        return f"signal {number}"

@@ -77,7 +77,8 @@ class Process:
     """One process: its tasks, hot and cold, what they share, and the sum that proves who ran.
 
     ``total_ns`` is the sum of ``run_ns`` over the tasks, ``ended_ns`` what the clock counts beyond
-    it (threads that have ended), None while unknown.
+    it (threads that have ended), None while unknown.  ``is_proven`` says that no task's run can be
+    hidden in ``ended_ns``.
     """
 
     def __init__(self, pid: int, links: int) -> None:
@@ -92,7 +93,9 @@ class Process:
         self.cold: list[Task] = []
         self.total_ns = 0
         self.ended_ns: int | None = None
+        self.is_proven = False
         self.cold_scan_pass = -HELD_PASSES
+        self.cold_scans = 0
         self.changed = True
         self.sample: ProcessSample | None = None
         self.start_ticks = 0
@@ -150,6 +153,15 @@ class Process:
             self.cold.extend(rested)
         self.hot.extend(task for task in promoted if self.tasks.get(task.tid) is task)
 
+    def note_cold_scan(self, now: int) -> None:
+        """Note that all cold tasks were compared in pass ``now``."""
+        self.cold_scans = self.cold_scans + 1 if now - self.cold_scan_pass < HELD_PASSES else 1
+        self.cold_scan_pass = now
+
+    def is_often_scanned(self, now: int) -> bool:
+        """Whether cold tasks are worth descriptors: a first scan and the one that proves it are not yet often."""
+        return self.cold_scans > 1 and now - self.cold_scan_pass < HELD_PASSES
+
     def accounts_for(self, clock_ns: int | None) -> bool:
         """Whether the tasks' CPU time as read adds up to the clock: then no other task has run."""
         return clock_ns is not None and self.ended_ns is not None and clock_ns - self.ended_ns == self.total_ns
@@ -158,6 +170,10 @@ class Process:
         """The cold tasks, CHUNK at a time, those that ran last first."""
         for end in range(len(self.cold), 0, -CHUNK):
             yield self.cold[max(0, end - CHUNK) : end]
+
+    def is_other(self, stat: parse.Stat) -> bool:
+        """Whether the main thread's ``stat`` is that of another process, to which the pid has gone."""
+        return self.sample is not None and self.start_ticks not in (0, stat.start_ticks)
 
     def take_stat(self, stat: parse.Stat) -> bool:
         """Take what the main thread's ``stat`` says of the process; True after an exec (a new name)."""

@@ -16,6 +16,10 @@ ELLIPSIS: Final = "…"
 FILLER: Final = "\0"
 
 _DELETE = 0x7F
+# Letters and signs that take no cell of their own: Hangul vowels and finals, fillers, skin tones.
+_JOINING: Final = frozenset(
+    map(chr, (*range(0x1160, 0x1200), 0x3164, *range(0xD7B0, 0xD800), 0xFFA0, *range(0x1F3FB, 0x1F400)))
+)
 
 
 def visible(name: str) -> str:
@@ -38,7 +42,7 @@ def _visible_character(character: str) -> str:
         return f"\\x{code - 0xDC00:02x}"
     # Spaces other than the plain one, marks that combine, and everything that has no picture of its
     # own (directions, joiners, unassigned) could hide or move what stands next to it.
-    if unicodedata.category(character)[0] in "CMZ" and character != " ":
+    if character in _JOINING or (unicodedata.category(character)[0] in "CMZ" and character != " "):
         return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 the BMP
     return character + FILLER if unicodedata.east_asian_width(character) in "WF" else character
 
@@ -72,9 +76,9 @@ def rate(value: float | None) -> str:
     """Events per second: whole, with thousands set apart; what happens less than once is ``<1``."""
     if value is None:
         return UNKNOWN
-    if 0 < value < 0.5:  # noqa: PLR2004 it would round to 0, which it is not
+    if 0 < value <= 0.5:  # noqa: PLR2004 it would round to 0, which it is not
         return "<1"
-    if value >= 1_000_000:  # noqa: PLR2004
+    if value >= 999_999.5:  # noqa: PLR2004 where the width would grow
         return f"{value / 1_000_000:.1f}M"
     return f"{value:,.0f}"
 
@@ -151,7 +155,7 @@ _SPARKS: Final = " ▁▂▃▄▅▆▇█"
 
 def sparkline(values: list[float | None], width: int, top: float) -> str:
     """The last ``width`` values as columns of up to eight eighths of ``top``; unknown is a dot."""
-    shown = values[-width:]
+    shown = values[-width:] if width > 0 else []
     marks = []
     for value in shown:
         if value is None:

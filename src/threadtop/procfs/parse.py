@@ -156,8 +156,8 @@ def parse_limits(raw: bytes) -> dict[str, tuple[str, str, str]]:
 def parse_cgroups(raw: bytes) -> dict[str, str]:
     """``cgroup``: controller name to path; the v2 hierarchy has the empty name (cgroups(7))."""
     paths = {}
-    for line in decode(raw).split("\n"):  # not splitlines: a path may hold what str takes for a line's end
-        _, controllers, path = line.split(":", 2) if line else ("", "", "")
+    for line in filter(None, decode(raw).split("\n")):  # not splitlines: a path may hold its other line ends
+        _, controllers, path = line.split(":", 2)
         for controller in controllers.split(","):
             paths[controller] = path
     return paths

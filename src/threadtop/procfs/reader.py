@@ -10,9 +10,9 @@ import os
 import resource
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from threadtop.errors import DeniedError, GoneError
+from threadtop.errors import DeniedError, GoneError, ThreadtopError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 RESERVED_DESCRIPTORS: Final = 128  # left for the terminal, libraries and files read once
 _CHUNK: Final = 4096
+_READ: Final = os.O_RDONLY | os.O_CLOEXEC
+_Result = TypeVar("_Result")
 _GONE: Final = (errno.ENOENT, errno.ESRCH, errno.ENOTDIR)
 _DENIED: Final = (errno.EACCES, errno.EPERM)
 _NO_DESCRIPTORS: Final = (errno.EMFILE, errno.ENFILE)
@@ -67,6 +69,7 @@ class ProcReader:
         self.reads: Counter[str] = Counter()
         self.kept = 0
         self.limit = raise_descriptor_limit() if descriptors is None else descriptors
+        self._spare: int | None = None  # let go where no other descriptor is free, so that reading goes on
         if clock_ns is None and self._shows_our_namespace():
             clock_ns = process_clock_ns
         self.clock_ns: Callable[[int], int | None] = clock_ns or (lambda _pid: None)
@@ -80,7 +83,7 @@ class ProcReader:
     def pids(self) -> list[int]:
         """All process ids that ``root`` lists, ascending as the kernel gives them."""
         self.reads["/"] += 1
-        return [int(name) for name in os.listdir(self.root) if name.isdigit()]
+        return [int(name) for name in self._opened(lambda: os.listdir(self.root)) if name.isdigit()]
 
     def last_pid(self) -> int | None:
         """The pid given out last, process or thread: last field of ``loadavg``; None if it cannot be read."""
@@ -94,7 +97,7 @@ class ProcReader:
         """The thread ids of a process, in the kernel's order; raises GoneError or DeniedError."""
         self.reads["task/"] += 1
         try:
-            return [int(name) for name in os.listdir(f"{self.root}/{pid}/task")]
+            return [int(name) for name in self._opened(lambda: os.listdir(f"{self.root}/{pid}/task"))]
         except OSError as error:
             raise _translated(error) from error
 
@@ -121,7 +124,7 @@ class ProcReader:
         self.reads[name] += 1
         try:
             return self._read(f"{self.root}/{name}")
-        except (GoneError, DeniedError):
+        except (GoneError, DeniedError, OSError):  # e.g. EOPNOTSUPP: pressure/ with psi=0 (kernel/sched/psi.c)
             return None
 
     def link(self, pid: int, name: str) -> str:
@@ -134,10 +137,12 @@ class ProcReader:
 
     def _read(self, path: str) -> bytes:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = self._opened(lambda: os.open(path, _READ))
             try:
                 raw = os.read(descriptor, _CHUNK)
-                if len(raw) < _CHUNK:
+                # A short read is no end: files of many records (maps, mounts) break off before the one that
+                # does not fit a page (seq_read_iter(), fs/seq_file.c).  Where half a page was free, none did not.
+                if len(raw) < _CHUNK // 2:
                     return raw
                 parts = [raw]
                 while part := os.read(descriptor, _CHUNK):
@@ -153,7 +158,9 @@ class ProcReader:
         if self.kept >= self.limit:
             return None
         try:
-            descriptor = os.open(f"{self.root}/{pid}/task/{tid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            if self._spare is None:
+                self._spare = os.open(os.devnull, _READ)
+            descriptor = os.open(f"{self.root}/{pid}/task/{tid}/{name}", _READ)
         except OSError as error:
             if error.errno in _NO_DESCRIPTORS:
                 self.limit = self.kept
@@ -162,10 +169,28 @@ class ProcReader:
         self.kept += 1
         return descriptor
 
+    def _opened(self, call: Callable[[], _Result]) -> _Result:
+        """The result of ``call``; if no descriptor is free for it, once more without the spare one."""
+        try:
+            return call()
+        except OSError as error:
+            if error.errno not in _NO_DESCRIPTORS or self._spare is None:
+                raise
+        self._drop_spare()
+        self.limit = self.kept
+        return call()
+
+    def _drop_spare(self) -> None:
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
+
     def drop(self, descriptor: int) -> None:
         """Close a kept descriptor."""
         os.close(descriptor)
         self.kept -= 1
+        if not self.kept:
+            self._drop_spare()
 
 
 def _translated(error: OSError) -> Exception:
@@ -173,4 +198,6 @@ def _translated(error: OSError) -> Exception:
         return GoneError(error.filename or "")
     if error.errno in _DENIED:
         return DeniedError(error.filename or "")
+    if error.errno in _NO_DESCRIPTORS:
+        return ThreadtopError("no file descriptor is free", "raise the limit (ulimit -n), or close something")
     return error

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING
+
+from threadtop.feed import Feed
+from threadtop.sampler import Interest
+from threadtop.source import Deferred
 
 if TYPE_CHECKING:
     from threadtop.cli import Options
@@ -16,8 +21,16 @@ def run(options: Options, preferences: Preferences, command: Command | None, war
     # Textual reads its settings when it is imported.  An animated page down costs 188 KB over SSH.
     os.environ["TEXTUAL_ANIMATIONS"] = "none"
     os.environ["TEXTUAL_SMOOTH_SCROLL"] = "0"
+    # The first pass is made while textual is imported: together they are what the first paint waits for.
+    feed = Feed(Deferred(), options.interval_s or preferences.interval_s)
+    feed.look_at(Interest(attached=options.pids))
+    feed.start()
     from threadtop.tui import terminal  # noqa: PLC0415
     from threadtop.tui.app import ThreadtopApp  # noqa: PLC0415
 
-    app = ThreadtopApp(options, preferences, command=command, warning=warning)
+    # What is loaded by now stays: the collector need not walk it, nor the rows, at every turn.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+    app = ThreadtopApp(options, preferences, feed, command=command, warning=warning)
     return terminal.run(app)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from typing import TYPE_CHECKING, Any
 
+from textual._xterm_parser import XTermParser
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.color import ColorSystem
     from textual.app import App
+    from textual.message import Message
     from textual.widget import Widget
 
 _SYNC_START, _SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
@@ -53,3 +59,18 @@ def is_behind(app: App[Any]) -> bool:
     """
     writer = getattr(app._driver, "_writer_thread", None)  # noqa: SLF001
     return writer is not None and writer._queue.qsize() > 1  # noqa: SLF001
+
+
+class KeyParser:
+    """Bytes of the terminal to Textual's messages; its parser has no public name."""
+
+    def __init__(self) -> None:
+        """Nothing read yet."""
+        self._parser = XTermParser()
+        self._decode = getincrementaldecoder("utf-8")("replace").decode
+
+    def messages(self, raw: bytes | None) -> Iterator[Message]:
+        """The messages in ``raw``; with None, what an escape sequence that never ended amounts to."""
+        if raw is not None:
+            yield from self._parser.feed(self._decode(raw))
+        yield from self._parser.tick()

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from textual.app import App
 
 from threadtop import config, text
-from threadtop.cli import LEAST_INTERVAL_S, MOST_INTERVAL_S, THEMES, Options
+from threadtop.cli import THEMES, Options
+from threadtop.config import LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.errors import ThreadtopError, UsageError
 from threadtop.export import iso_time
-from threadtop.feed import Feed
 from threadtop.history import History
 from threadtop.sampler import Interest
-from threadtop.source import Deferred, Source
 from threadtop.tui import _compat, themes
 from threadtop.tui.commands import GLOBAL, Commands, bindings
 from threadtop.tui.header import Status
@@ -25,7 +24,7 @@ from threadtop.tui.main_screen import MainScreen
 from threadtop.tui.painted import Painted
 from threadtop.tui.process_screen import ProcessScreen
 from threadtop.tui.screens import HelpScreen
-from threadtop.tui.terminal import Terminal, is_gone
+from threadtop.tui.terminal import HUNG_UP, Terminal, is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,11 +32,11 @@ if TYPE_CHECKING:
     from textual.driver import Driver
 
     from threadtop.config import Preferences
+    from threadtop.feed import Feed
     from threadtop.snapshot import Snapshot
     from threadtop.targets import Command
 
 TERMINAL_CHECK_S: Final = 2.0
-HUNG_UP: Final = 129  # 128 + SIGHUP
 
 
 class ThreadtopApp(App[int]):
@@ -53,16 +52,19 @@ class ThreadtopApp(App[int]):
         self,
         options: Options,
         preferences: Preferences,
+        feed: Feed,
         *,
         command: Command | None = None,
         warning: str = "",
-        source: Source | None = None,
         driver_class: type[Driver] | None = None,
     ) -> None:
-        """An app on ``source`` (this machine if None); ``warning`` is shown once it runs."""
+        """An app that shows what ``feed`` delivers; ``warning`` is shown once it runs."""
         self.no_colour = not options.colour or "NO_COLOR" in os.environ
         self.theme_name = options.theme or preferences.theme or themes.suitable()
         super().__init__(driver_class=driver_class or Terminal)
+        for name in THEMES:
+            self.register_theme(themes.textual_theme(name))
+        self.theme = f"threadtop-{self._shown_theme}"
         self.options = options
         self.command = command
         self.snapshot: Snapshot | None = None
@@ -71,8 +73,7 @@ class ThreadtopApp(App[int]):
         self.failure: ThreadtopError | None = None
         self.watch_signals: Callable[[ThreadtopApp], None] | None = None
         self.palette = self._make_palette()
-        self.feed = Feed(source or Deferred(), options.interval_s or preferences.interval_s, self._deliver)
-        self.feed.look_at(Interest(attached=options.pids))
+        self.feed = feed
         self._warning = warning
         self._targets: dict[int, int] = {}
         self._loop_: asyncio.AbstractEventLoop | None = None
@@ -83,15 +84,13 @@ class ThreadtopApp(App[int]):
     def on_mount(self) -> None:
         """Begin to read."""
         self._loop_ = asyncio.get_running_loop()
-        for name in THEMES:
-            self.register_theme(themes.textual_theme(name))
-        self.theme = f"threadtop-{self._shown_theme}"
         if self.watch_signals is not None:
             self.watch_signals(self)
             if not is_gone(sys.__stdin__.fileno()):  # type: ignore[union-attr]
                 self.set_interval(TERMINAL_CHECK_S, self._check_terminal)
         self.push_screen(self._main)
-        self.feed.start()
+        self.feed.deliver = self._deliver
+        self._take()
         if self._warning:
             self.call_after_refresh(self._main.footer.say, self._warning, "y")
 

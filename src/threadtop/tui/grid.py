@@ -81,6 +81,9 @@ class Grid(Painted, can_focus=True):
         self.followed: Key | None = None
         self.searched = ""
         self._places: dict[Key, int] | None = None
+        self._look: object = None
+        self._lines: dict[Key, tuple[Row, Line]] = {}
+        self._fresh: dict[Key, tuple[Row, Line]] = {}
 
     # -- what it shows ---------------------------------------------------------------------------
 
@@ -255,13 +258,18 @@ class Grid(Painted, can_focus=True):
         lines = [self._heading(columns, width)]
         if self.table is None:
             return lines
+        look = (width, columns, self.table.view, self.searched, self.followed, frozenset(self.tagged))
+        if look != self._look:
+            self._look, self._lines = look, {}
+        self._fresh = {}
         for index, row in enumerate(
             self.table.rows[self.offset_rows : self.offset_rows + height - 1], self.offset_rows
         ):
-            line = self._row_line(row, columns, width)
+            line = self._line_of(row, columns, width)
             # The cursor shows on a row that was chosen; before that there is nothing to point at.
             is_chosen = self.cursor is not None and index == self.cursor_index and row.key == self.cursor
             lines.append(paint.selected(line) if is_chosen else line)
+        self._lines = self._fresh
         if len(lines) == 1:
             lines.append(LineBuilder().add("  " + self._emptiness(), ".").line(width))
         elif self.table.hidden_idle and len(lines) < height:
@@ -286,29 +294,45 @@ class Grid(Painted, can_focus=True):
         line.add(" " * max(0, width - line.length), "h")
         return line.line(width)
 
+    def _line_of(self, row: Row, columns: list[tuple[Field, int]], width: int) -> Line:
+        """The line of a row, made once for as long as the row is the same object."""
+        key = row.key
+        known = self._lines.get(key)
+        if known is not None and known[0] is row:
+            line = known[1]
+        else:
+            line = self._row_line(row, columns, width)
+        self._fresh[key] = (row, line)
+        return line
+
     def _row_line(self, row: Row, columns: list[tuple[Field, int]], width: int) -> Line:
         table = self.table
         assert table is not None  # noqa: S101 rows come from a table
-        line = LineBuilder()
-        key = row.key
-        line.add(*self._sign(row, key))
+        sign, role = self._sign(row)
+        cells, roles = [sign], [role]
         is_still = row.is_idle
         for field, column_width in columns:
-            cells = text.fit(self.cell(field, row, table), column_width, right=not field.left)
+            own = self.cell(field, row, table)
+            length = len(own)
+            if length > column_width:
+                own = text.fit(own, column_width)
+            elif length < column_width:
+                own = own.ljust(column_width) if field.left else own.rjust(column_width)
+            cells.append(own)
             if field.key == "command":
-                self._add_command(line, row, cells, is_still=is_still)
+                roles.append(self._command_roles(row, own, is_still=is_still) + " ")
             else:
-                line.add(cells, self._role(field, row, is_still=is_still))
-            if line.length < width:
-                line.add(" ")
-        return line.line(width)
+                roles.append(self._role(field, row, is_still=is_still) * (column_width + 1))
+        # The blank behind a column has the column's role: no colour is switched off for it.
+        return text.fit(cells[0] + " ".join(cells[1:]), width), "".join(roles)[:width].ljust(width)
 
     def cell(self, field: Field, row: Row, table: Table) -> str:
         """One cell as a cell string."""
         return export.cell(field, row, table)
 
-    def _sign(self, row: Row, key: Key) -> tuple[str, str]:
+    def _sign(self, row: Row) -> tuple[str, str]:
         """The mark in the margin: tagged, followed, new or gone."""
+        key = row.key
         if key in self.tagged:
             return "*", "y"
         if key == self.followed:
@@ -345,7 +369,7 @@ class Grid(Painted, can_focus=True):
             return "."
         return " "
 
-    def _add_command(self, line: LineBuilder, row: Row, cells: str, *, is_still: bool) -> None:
+    def _command_roles(self, row: Row, cells: str, *, is_still: bool) -> str:
         """COMMAND: the process plain, the thread's name brighter; what is searched for stands out."""
         if row.mark == "gone":
             roles = "x" * len(cells)
@@ -360,6 +384,5 @@ class Grid(Painted, can_focus=True):
             found = cells.lower().find(self.searched.lower())
             if found >= 0:
                 end = found + len(self.searched)
-                roles = roles[:found] + "s" * len(self.searched) + roles[end:]
-                roles = roles[: len(cells)]
-        line.roles(cells, roles)
+                roles = (roles[:found] + "s" * len(self.searched) + roles[end:])[: len(cells)]
+        return roles

@@ -44,6 +44,7 @@ class MainScreen(Screen[None]):
         self.grid = Grid()
         self.footer = Footer((*MOVES[1:2], *MAIN, *GLOBAL))
         self._held_until = 0.0
+        self._steady = query.Steady()
         self._prompt: Prompt | None = None
 
     def compose(self) -> ComposeResult:
@@ -71,7 +72,7 @@ class MainScreen(Screen[None]):
         if time.monotonic() < self._held_until and self.grid.table is not None:
             held = [row.key for row in self.grid.table.rows]
         self.header.show(snapshot, self.app.status)
-        self.grid.show(query.table(snapshot, self.view, held))
+        self.grid.show(query.table(snapshot, self.view, held, self._steady))
         self.footer.tick(self._position())
 
     def interest(self, attached: frozenset[int] | None) -> Interest:

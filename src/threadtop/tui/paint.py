@@ -6,6 +6,7 @@ role of each cell, one letter of themes.ROLES; SELECTED is added to the letter o
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 Line: TypeAlias = tuple[str, str]
 
 SELECTED: Final = 0x100
-MERGE: Final = 7  # unchanged cells between two changes that cost less to send than a cursor move
+MERGE: Final = 5  # unchanged cells between two changes that cost less to send than a cursor move
+BLOCK: Final = 8
+SOLID: Final = frozenset("hHsxrw")  # roles that show on a blank cell too, in some theme: reversed, underlined
 RESET: Final = "\x1b[m"
 
 _SELECT: Final = {code: code + SELECTED for code in range(0x20, 0x7F)}
@@ -55,10 +58,29 @@ class LineBuilder:
         return fit_line(("".join(self._cells), "".join(self._roles)), width)
 
 
+_BLANKS: Final = re.compile(r"[^ ]( +)")
+
+
+def spread(line: Line) -> Line:
+    """The line with each blank in the role of the text before it: no colour is switched off only for a blank."""
+    cells, roles = line
+    parts: list[str] = []
+    at = 0
+    for match in _BLANKS.finditer(cells):
+        start, end = match.span(1)
+        role = roles[start - 1]
+        if role not in SOLID and SOLID.isdisjoint(roles[start:end]):
+            parts.append(roles[at:start])
+            parts.append(role * (end - start))
+            at = end
+    parts.append(roles[at:])
+    return cells, "".join(parts)
+
+
 def fit_line(line: Line, width: int) -> Line:
     """A line of exactly ``width`` cells; what does not fit ends in an ellipsis."""
     cells, roles = line
-    return fit(cells, width), roles[:width].ljust(width)
+    return spread((fit(cells, width), roles[:width].ljust(width)))
 
 
 def blank(width: int) -> Line:
@@ -78,9 +100,23 @@ def changed_spans(old: Line, new: Line) -> list[tuple[int, int]]:
     cells, roles = new
     if len(old[0]) != len(cells):
         return [(0, len(cells))]
-    changed = [
-        index for index, (a, b, c, d) in enumerate(zip(old[0], cells, old[1], roles, strict=True)) if a != b or c != d
-    ]
+    old_cells, old_roles = old
+    changed: list[int] = []
+    # Most of a line stays: compare it in blocks, and only the blocks that differ cell by cell.
+    for block in range(0, len(cells), BLOCK):
+        end = block + BLOCK
+        if old_cells[block:end] != cells[block:end] or old_roles[block:end] != roles[block:end]:
+            changed.extend(
+                index
+                for index in range(block, min(end, len(cells)))
+                if old_cells[index] != cells[index]
+                or (
+                    old_roles[index] != roles[index]
+                    and (cells[index] != " " or not _is_plain(old_roles[index], roles[index]))
+                )
+            )
+    if not changed:
+        return []
     spans: list[tuple[int, int]] = []
     start = end = changed[0]
     for index in changed:
@@ -92,6 +128,11 @@ def changed_spans(old: Line, new: Line) -> list[tuple[int, int]]:
     if FILLER in cells or FILLER in old[0]:
         return [_whole_characters(old[0], cells, span) for span in spans]
     return spans
+
+
+def _is_plain(old: str, new: str) -> bool:
+    """Whether a blank looks the same in both roles."""
+    return old not in SOLID and new not in SOLID and (ord(old) < SELECTED) == (ord(new) < SELECTED)
 
 
 def _whole_characters(old: str, new: str, span: tuple[int, int]) -> tuple[int, int]:
@@ -131,6 +172,12 @@ def update(old: Sequence[Line], new: Sequence[Line], x: int, y: int, codes: Mapp
     for row, (was, line) in enumerate(zip(old, new, strict=True)):
         if was == line:
             continue
+        at = -1
         for start, end in changed_spans(was, line):
-            parts.append(f"\x1b[{y + row + 1};{x + start + 1}H{encode(line, start, end, codes)}")
+            if at < 0:
+                parts.append(f"\x1b[{y + row + 1};{x + start + 1}H")
+            else:
+                parts.append(f"\x1b[{start - at}C")  # cursor forward: shorter than an absolute position
+            parts.append(encode(line, start, end, codes))
+            at = end
     return "".join(parts)

@@ -5,40 +5,79 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import sys
 import termios
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from textual.constants import ESCAPE_DELAY
 from textual.drivers.linux_driver import LinuxDriver
 
+from threadtop.tui import _compat
+
 if TYPE_CHECKING:
+    from textual.app import App
+
     from threadtop.tui.app import ThreadtopApp
 
 # Alternate screen off, cursor on, colours off, wrap on, focus reports, bracketed paste and mouse off.
 RESTORE: Final = "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[m\x1b[?7h\x1b[?1004l\x1b[?2004l\x1b[?1000l\x1b[?1003l\x1b[?2048l"
 EXIT_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _DRAIN_S: Final = 1.0
-_HUNG_UP: Final = 128 + signal.SIGHUP
+HUNG_UP: Final = 128 + signal.SIGHUP
+_READ_BYTES: Final = 4096
+_SEQUENCE_MS: Final = ESCAPE_DELAY * 1000 + 20  # a lone Escape is told by nothing following it
 
 
 class Terminal(LinuxDriver):
     """Textual's driver, but a vanished terminal ends the program, and a stalled one cannot hold it."""
 
+    def __init__(self, app: App[Any], **options: Any) -> None:  # noqa: ANN401 Driver's own options
+        """As Textual's, with a pipe that wakes the input thread for its end."""
+        super().__init__(app, **options)
+        self._wake_out, self._wake_in = os.pipe()
+
     def run_input_thread(self) -> None:
         """Read keys until the end; an end of file or an error is a terminal that has gone.
 
-        Textual's own loop spins at 100 % on a descriptor that is readable for ever.
+        Textual's own loop wakes ten times a second, which costs as much as a refresh, and spins at
+        100 % on a descriptor that is readable for ever.  Here a timeout is set only while an escape
+        sequence may be half read.
         """
-        try:
-            super().run_input_thread()
-        except OSError:
-            self._hang_up()
+        parser = _compat.KeyParser()
+        poll = select.poll()
+        poll.register(self.fileno, select.POLLIN)
+        poll.register(self._wake_out, select.POLLIN)
+        timeout_ms: float | None = None
+        while not self.exit_event.is_set():
+            ready = [descriptor for descriptor, _ in poll.poll(timeout_ms)]
+            if self._wake_out in ready:
+                self.exit_event.wait(_DRAIN_S)  # it is set next
+                return
+            raw: bytes | None = None
+            if self.fileno in ready:
+                try:
+                    raw = os.read(self.fileno, _READ_BYTES)
+                except OSError:
+                    raw = b""
+                if not raw:
+                    self._hang_up()
+                    return
+            for message in parser.messages(raw):
+                self.process_message(message)
+            timeout_ms = _SEQUENCE_MS if raw is not None else None
+
+    def disable_input(self) -> None:
+        """Stop reading: the input thread is woken to notice."""
+        os.write(self._wake_in, b"x")
+        super().disable_input()
+        os.read(self._wake_out, _READ_BYTES)
 
     def _hang_up(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has already ended
-            self._loop.call_soon_threadsafe(self._app.exit, _HUNG_UP, _HUNG_UP)
+            self._loop.call_soon_threadsafe(self._app.exit, HUNG_UP, HUNG_UP)
 
     def close(self) -> None:
         """Wait for what is still to be written, but not for ever: a stalled link may never take it."""

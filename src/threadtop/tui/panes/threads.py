@@ -61,13 +61,14 @@ class ThreadsPane(Grid, Pane):
         """A pane that sorts by CPU until told otherwise."""
         super().__init__()
         self.view = View(columns=_COLUMNS, layout="flat")
+        self._steady = query.Steady()
         self._opened: Opened | None = None
 
     def open(self, opened: Opened) -> None:
         """Show the threads of the process."""
         self._opened = opened
         alone = opened.snapshot._replace(processes={opened.process.pid: opened.process}, gone=())
-        table = query.table(alone, self.view)
+        table = query.table(alone, self.view, steady=self._steady)
         self.show(table)
 
     def interest(self, interest: Interest, pid: int) -> Interest:

@@ -1,0 +1,103 @@
+"""Makes the README's pictures from scripted data: ``python screenshots/make.py``.
+
+SVG comes from the app itself; PNG is drawn from it by cairosvg (which needs libcairo) in DejaVu Sans
+Mono.  Each PNG carries the digest of the SVG it was drawn from, so that a test can tell whether it is
+current without drawing it again: fonts differ between machines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+
+import scripted  # noqa: E402 the scripted world is the tests'
+
+from threadtop.cli import Options  # noqa: E402
+from threadtop.config import Preferences  # noqa: E402
+from threadtop.feed import Feed  # noqa: E402
+from threadtop.source import ScriptedSource  # noqa: E402
+from threadtop.tui.app import ThreadtopApp  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DIGEST_KEY = b"svg-sha256"
+FONT = "DejaVu Sans Mono"
+
+
+class Picture(NamedTuple):
+    """One picture: its file name, size in cells, theme and the keys pressed before it is taken."""
+
+    name: str
+    width: int
+    height: int
+    theme: str
+    keys: tuple[str, ...] = ()
+
+
+PICTURES = (
+    Picture("main", 120, 34, "dark"),
+    Picture("narrow", 80, 24, "ansi"),
+    Picture("tree", 120, 34, "dark", ("t",)),
+    Picture("groups", 120, 24, "dark", ("v", "v", "v")),
+    Picture("process", 120, 24, "dark", ("down", "enter")),
+    Picture("overview", 120, 34, "dark", ("down", "enter", "tab")),
+    Picture("mono", 120, 34, "mono"),
+)
+
+
+async def svg_of(picture: Picture) -> str:
+    """The picture as SVG, always the same for the same program."""
+    app = ThreadtopApp(Options(theme=picture.theme), Preferences(), Feed(ScriptedSource([]), 1.0))
+    async with app.run_test(size=(picture.width, picture.height)) as pilot:
+        for snapshot in scripted.ticks():
+            app.take(snapshot)
+            await pilot.pause()
+        for key in picture.keys:
+            await pilot.press(key)
+            await pilot.pause()
+        svg = app.export_screenshot(title="threadtop")
+    # Textual marks ids and classes with a number of the run.
+    return re.sub(r"terminal-\d+", "terminal", svg)
+
+
+def png_of(svg: str) -> bytes:
+    """The picture as PNG, with the digest of its SVG in a text chunk."""
+    import cairosvg  # noqa: PLC0415 needs libcairo, which only the drawing needs
+
+    drawn: bytes = cairosvg.svg2png(bytestring=svg.replace("Fira Code", FONT).encode(), scale=1.0)
+    end_of_header = 8 + 25  # signature and IHDR
+    return drawn[:end_of_header] + text_chunk(DIGEST_KEY, digest(svg)) + drawn[end_of_header:]
+
+
+def text_chunk(key: bytes, value: bytes) -> bytes:
+    """A tEXt chunk (PNG specification, 11.3.3.2)."""
+    import zlib  # noqa: PLC0415 drawing only
+
+    body = b"tEXt" + key + b"\0" + value
+    return (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+
+
+def digest(svg: str) -> bytes:
+    """What a PNG says it was drawn from."""
+    return hashlib.sha256(svg.encode()).hexdigest().encode()
+
+
+def make(pictures: Iterable[Picture] = PICTURES) -> None:
+    """Write SVG and PNG of each picture."""
+    for picture in pictures:
+        svg = asyncio.run(svg_of(picture))
+        (HERE / f"{picture.name}.svg").write_text(svg, encoding="utf-8")
+        (HERE / f"{picture.name}.png").write_bytes(png_of(svg))
+        print(picture.name)
+
+
+if __name__ == "__main__":
+    make()

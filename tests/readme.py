@@ -1,0 +1,42 @@
+"""The parts of README.md that come from the program: run this to write them; test_readme checks them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from threadtop import fields
+from threadtop.tui import commands
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def keys_table() -> str:
+    """The keys of the main screen and of an opened process."""
+    lines = ["| key | what it does |", "|---|---|"]
+    for action in (*commands.MOVES, *commands.MAIN, *commands.PROCESS, *commands.GLOBAL):
+        keys = ", ".join(f"`` {key} ``" if "`" in key else f"`{key}`" for key in action.shown.split("  "))
+        lines.append(f"| {keys} | {action.help} |")
+    return "\n".join(lines)
+
+
+def columns_table() -> str:
+    """Every column with its key, aliases, meaning and source."""
+    lines = ["| column | key and aliases | what it is | from |", "|---|---|---|---|"]
+    for field in fields.FIELDS:
+        names = ", ".join(f"`{name}`" for name in dict.fromkeys((field.key, *field.aliases)))
+        lines.append(f"| {field.title} | {names} | {field.help} | {field.source} |")
+    return "\n".join(lines)
+
+
+def filled(text: str) -> str:
+    """README.md with its generated parts made anew."""
+    for name, table in (("keys", keys_table()), ("columns", columns_table())):
+        pattern = re.compile(f"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
+        block = f"<!-- {name} -->\n{table}\n<!-- /{name} -->"
+        text = pattern.sub(lambda _, block=block: block, text)
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")

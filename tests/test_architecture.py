@@ -1,0 +1,149 @@
+"""The rooms of the house: who may import whom, and what stays out of where."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import threadtop
+
+PACKAGE = Path(threadtop.__file__).parent
+
+FRONT = 6
+ROOMS = {
+    "": 0,
+    "errors": 0,
+    "procfs": 1,
+    "sample": 1,
+    "tasks": 1,
+    "host": 1,
+    "sampler": 1,
+    "snapshot": 2,
+    "rates": 2,
+    "waits": 2,
+    "history": 2,
+    "findings": 2,
+    "lenses": 2,
+    "fields": 3,
+    "filters": 3,
+    "query": 3,
+    "text": 3,
+    "export": 3,
+    "source": 4,
+    "recording": 4,
+    "feed": 4,
+    "tui": 5,
+    "config": FRONT,
+    "targets": FRONT,
+    "headless": FRONT,
+    "cli": FRONT,
+    "__main__": FRONT,
+}
+"""Room numbers as in DESIGN.md; what is in front of the house may use all of it."""
+
+TUI_MAY_USE = {"config", "targets", "cli"}
+"""The screen's choices are kept by config; it is handed what cli and targets made."""
+
+PURE = (
+    "procfs/parse.py",
+    "sample.py",
+    "snapshot.py",
+    "rates.py",
+    "waits.py",
+    "history.py",
+    "findings.py",
+    "fields.py",
+    "filters.py",
+    "query.py",
+    "text.py",
+    "export.py",
+)
+IMPURE = {"os", "time", "threading", "socket", "subprocess", "psutil", "sys", "pathlib", "io"}
+ALLOWED = {("sample.py", "os")}  # the sizes of a page and a tick, which are constants of the machine
+
+
+def modules() -> list[Path]:
+    """All modules of the package."""
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> list[str]:
+    """The full names of what a module imports, wherever in it."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.extend(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            assert node.module is not None
+            names.extend(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def room_name(module: str) -> str:
+    """``threadtop.procfs.parse`` is in procfs, ``threadtop.__version__`` in the package itself."""
+    part = module.split(".")[1] if "." in module else ""
+    return "" if part == "__version__" else part
+
+
+def own_name(path: Path) -> str:
+    """In which room a module is."""
+    part = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    return "" if part == "__init__" else part
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    """A module imports from its own room number or a lower one."""
+    mine = own_name(path)
+    assert mine in ROOMS, "a new module needs a room"
+    for name in imports(path):
+        if name.split(".")[0] != "threadtop":
+            continue
+        theirs = room_name(name)
+        is_handed_in = mine == "tui" and theirs in TUI_MAY_USE
+        assert ROOMS[theirs] <= ROOMS[mine] or is_handed_in, f"{path.name} imports {name}"
+
+
+def test_the_version_imports_nothing() -> None:
+    """Who asks for the version loads nothing else."""
+    assert imports(PACKAGE / "__init__.py") == []
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules_do_no_io_and_read_no_clock(name: str) -> None:
+    """The pure middle is tested with values alone."""
+    path = PACKAGE / name
+    if not path.exists():
+        pytest.skip(f"{name} is not written yet")
+    used = {imported.split(".")[0] for imported in imports(path)} & IMPURE
+    assert used <= {module for file, module in ALLOWED if file == name}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_screen_imports_textual(path: Path) -> None:
+    """Textual and rich are imported below tui/ only."""
+    used = {imported.split(".")[0] for imported in imports(path)} & {"textual", "rich"}
+    assert not used or own_name(path) == "tui"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--once", "--json", "-d", "0.1"], ["-b", "-n", "1", "-d", "0.1"], ["-O"], ["-p", "x"]],
+    ids=" ".join,
+)
+def test_headless_leaves_textual_out(arguments: list[str]) -> None:
+    """Neither textual nor rich is loaded for text, JSON and errors."""
+    code = (
+        "import sys\n"
+        "from threadtop.cli import main\n"
+        f"main({arguments!r})\n"
+        "loaded = {'textual', 'rich'} & set(sys.modules)\n"
+        "print(*sorted(loaded), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
+    assert done.stderr.splitlines()[-1] == b""

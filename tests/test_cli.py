@@ -1,0 +1,305 @@
+"""The command as its users run it: flags, errors in one line, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from threadtop import __version__, fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+THREADTOP = (sys.executable, "-m", "threadtop")
+SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
+
+
+def run(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
+    """Run threadtop to its end, without a terminal."""
+    options: dict[str, object] = {"stdin": subprocess.DEVNULL, "capture_output": True, "encoding": "utf-8", **more}
+    return subprocess.run([*THREADTOP, *arguments], timeout=60, check=False, **options)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.fixture
+def child() -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours that sleeps."""
+    process = subprocess.Popen(SLEEP)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_once_prints_one_table() -> None:
+    """--once prints a summary, a heading and rows as text, and exits with 0."""
+    done = run("--once", "-d", "0.1")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("threadtop ")
+    heading = lines[lines.index("") + 1].split()
+    assert heading[:3] == ["%CPU", "%USR", "%SYS"]
+    assert heading[-1] == "COMMAND"
+    assert sum("COMMAND" in line for line in lines) == 1
+    assert any(str(os.getpid()) in line.split() for line in lines)
+
+
+def test_once_json_is_one_document(child: subprocess.Popen[bytes]) -> None:
+    """--once --json prints one JSON document with the keys of the field table; unknown is null."""
+    done = run("--once", "--json", "-d", "0.1")
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    assert done.stdout.count("\n") == 1
+    assert document["schema"] == "threadtop/1"
+    assert {"schema", "host", "time", "interval_s", "cost", "processes", "findings"} <= document.keys()
+    assert document["interval_s"] == pytest.approx(0.1, abs=0.5)
+    processes = {process["pid"]: process for process in document["processes"]}
+    mine = processes[child.pid]
+    assert mine.keys() == {*fields.JSON_PROCESS, "threads"}
+    assert "time.sleep(60)" in mine["command"]
+    [thread] = mine["threads"]
+    assert thread.keys() == set(fields.JSON_THREAD)
+    assert (thread["tid"], thread["state"]) == (child.pid, "S")
+
+
+def test_batch_prints_so_many_frames(child: subprocess.Popen[bytes]) -> None:
+    """-b -n 2 -p PID prints two frames of that process alone."""
+    done = run("-b", "-n", "2", "-d", "0.1", "-p", str(child.pid))
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [line for line in done.stdout.splitlines() if str(child.pid) in line.split()]
+    assert len(rows) == 2
+    assert done.stdout.count("%CPU") == 2
+    assert "1 processes  1 threads" in done.stdout
+
+
+def test_batch_json_prints_a_document_a_line(child: subprocess.Popen[bytes]) -> None:
+    """-b --json prints JSON lines."""
+    done = run("-b", "-n", "2", "-d", "0.1", "--json", str(child.pid))
+    assert [len(json.loads(line)["processes"]) for line in done.stdout.splitlines()] == [1, 1]
+
+
+def test_name_with_one_match() -> None:
+    """NAME attaches to the one process that is called so."""
+    with subprocess.Popen([*SLEEP, "only-this-one"]) as process:
+        try:
+            done = run("--once", "--json", "-d", "0.1", "only-this-one")
+        finally:
+            process.kill()
+    assert [found["pid"] for found in json.loads(done.stdout)["processes"]] == [process.pid]
+
+
+def test_name_with_several_matches() -> None:
+    """Several matches are listed on standard error and, without a terminal, exit with 2."""
+    with subprocess.Popen([*SLEEP, "one-of-two"]) as first, subprocess.Popen([*SLEEP, "one-of-two"]) as second:
+        try:
+            done = run("--once", "one-of-two")
+        finally:
+            first.kill()
+            second.kill()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f" {first.pid} " in done.stderr
+    assert f" {second.pid} " in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("choose one with -p PID")
+
+
+def test_tid_attaches_to_its_process() -> None:
+    """A tid stands for its process."""
+    code = (
+        "import threading, time; thread = threading.Thread(target=time.sleep, args=(60,), daemon=True); "
+        "thread.start(); print(thread.native_id, flush=True); thread.join()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            tid = int(process.stdout.readline())
+            done = run("--once", "--json", "-d", "0.1", "-p", str(tid))
+        finally:
+            process.kill()
+    [found] = json.loads(done.stdout)["processes"]
+    assert (found["pid"], {thread["tid"] for thread in found["threads"]}) == (process.pid, {process.pid, tid})
+
+
+def test_command_is_started_and_ended() -> None:
+    """``-- command`` starts it, shows it alone, sends its output to standard error and ends it."""
+    code = "import time; print('hello', flush=True); time.sleep(60)"
+    done = run("--once", "--json", "-d", "0.3", "--", sys.executable, "-c", code)
+    assert (done.returncode, done.stderr) == (0, "hello\n")
+    [found] = json.loads(done.stdout)["processes"]
+    assert found["ppid"] != os.getpid()
+    with pytest.raises(ProcessLookupError):
+        os.kill(found["pid"], 0)
+
+
+def test_command_keeps_the_limits_of_the_user() -> None:
+    """The limit of descriptors that threadtop raises is its own, not that of the command it starts."""
+    code = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], flush=True); input()"
+    wrapped = ("sh", "-c", 'ulimit -S -n 200; exec "$@"', "sh", *THREADTOP)
+    done = subprocess.run(
+        [*wrapped, "--once", "-d", "0.3", "--", sys.executable, "-c", code],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr.splitlines()[0] == "200"
+
+
+def test_command_that_ends_during_batch() -> None:
+    """When the command ends the frames end, standard error says how, and what was shown was shown."""
+    code = "import time; time.sleep(1); raise SystemExit(3)"
+    done = run("-b", "-d", "0.1", "--", sys.executable, "-c", code)
+    assert done.returncode == 0
+    assert "%CPU" in done.stdout
+    [line] = done.stderr.splitlines()
+    assert line.startswith("threadtop: process ")
+    assert line.endswith(" has ended (exit status 3)")
+
+
+def test_command_that_ends_before_the_first_frame() -> None:
+    """Where there was nothing to show, not even once, that is a failure."""
+    done = run("--once", "-d", "1", "--", sys.executable, "-c", "pass")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1].endswith("has ended (exit status 0)")
+
+
+def test_target_that_ends_during_batch() -> None:
+    """When the attached process ends the frames end too."""
+    with subprocess.Popen(SLEEP) as target:
+        arguments = [*THREADTOP, "-b", "-d", "0.1", "-p", str(target.pid)]
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as threadtop:
+            assert threadtop.stdout is not None
+            threadtop.stdout.readline()
+            target.kill()
+            target.wait()
+            _, errors = threadtop.communicate(timeout=60)
+    assert threadtop.returncode == 0
+    assert errors.decode() == f"threadtop: process {target.pid} has ended\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--nonsense"],
+        ["-p", "x"],
+        ["-p", "9" * 5000],
+        ["-d", "0"],
+        ["-d", "x"],
+        ["-d", "nan"],
+        ["--once", "-w", "0"],
+        ["--once", "-w", "9" * 13],
+        ["-b", "-n", "-1"],
+        ["-b", "-n", "9" * 5000],
+        ["-n", "5"],
+        ["--json"],
+        ["--once", "--filter", "cpu>"],
+        ["--once", "--filter", "cpu>x"],
+        ["--once", "--filter", "nothing=1"],
+        ["--once", "--filter", "name~("],
+        ["--once", "--filter", "name='"],
+        ["--once", "--columns", "pid,nothing"],
+        ["--once", "-o", "nothing"],
+        ["--once", "--layout", "nothing"],
+        ["--once", "-u", "no such user"],
+        ["--once", "-u", ""],
+        ["one", "two\nthree"],
+        ["-p", "1", "--", "true"],
+        ["--"],
+    ],
+    ids=lambda arguments: " ".join(arguments)[:30],
+)
+def test_bad_usage_is_one_line_and_exit_2(arguments: list[str]) -> None:
+    """What makes no sense gets one line on standard error that says so, and exit code 2."""
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith("threadtop: ")
+    assert "; " in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--once", "-p", "4194999"], "there is no process 4194999; "),
+        (["--once", "no-such-process-anywhere"], "no process is called 'no-such-process-anywhere'; "),
+        (["--once", "--", "no-such-command-anywhere"], "cannot start 'no-such-command-anywhere': "),
+    ],
+)
+def test_missing_target_is_one_line_and_exit_1(arguments: list[str], message: str) -> None:
+    """A target that is not there gets one line and exit code 1."""
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"threadtop: {message}")
+
+
+def test_user_by_name_and_number() -> None:
+    """-u takes a name or a uid, also a uid without a name."""
+    for user in (str(os.getuid()), "54321"):
+        done = run("--once", "--json", "-d", "0.1", "-u", user)
+        assert done.returncode == 0
+        assert bool(json.loads(done.stdout)["processes"]) == (user != "54321")
+
+
+def test_no_terminal() -> None:
+    """Without a terminal the screen is refused with the way to get text."""
+    done = run()
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert "needs a terminal" in line
+    assert "--once" in line
+
+
+def test_dumb_terminal() -> None:
+    """On a terminal that cannot show a screen, too."""
+    main, other = pty.openpty()
+    try:
+        environment = {**os.environ, "TERM": "dumb"}
+        done = run(stdin=other, stdout=other, stderr=subprocess.PIPE, capture_output=False, env=environment)
+        assert not select.select([main], [], [], 0)[0]
+    finally:
+        os.close(main)
+        os.close(other)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert "TERM='dumb'" in line
+    assert "--once" in line
+
+
+def test_version_help_and_fields() -> None:
+    """--version, --help and -O print to standard output and exit with 0; all columns are listed."""
+    version, usage, columns = run("--version"), run("--help"), run("-O")
+    assert {done.returncode for done in (version, usage, columns)} == {0}
+    assert version.stdout == f"threadtop {__version__}\n"
+    assert usage.stdout.startswith("usage: threadtop ")
+    assert len(columns.stdout.splitlines()) == len(fields.FIELDS)
+    assert all(field.title in columns.stdout for field in fields.FIELDS)
+
+
+def wait_for_output(process: subprocess.Popen[bytes]) -> None:
+    """Until the first line of the first frame is there."""
+    assert process.stdout is not None
+    assert process.stdout.readline()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_signals_end_batch_mode(number: signal.Signals, code: int) -> None:
+    """Signals end it at once, silently, with the shell's exit code, and the command it started as well."""
+    arguments = [*THREADTOP, "-b", "-d", "30", "--json", "--", *SLEEP]
+    arguments[arguments.index("30")] = "0.2"
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        [found] = json.loads(process.stdout.readline())["processes"]
+        started = time.monotonic()
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert time.monotonic() - started < 10
+    assert (process.returncode, errors) == (code, b"")
+    with pytest.raises(ProcessLookupError):
+        os.kill(found["pid"], 0)

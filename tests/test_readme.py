@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from readme import README, columns_table, filled, keys_table
+
+from threadtop import cli, fields, filters
+
+
+def test_tables_are_current() -> None:
+    """The README's keys and columns are those of the program (python tests/readme.py writes them)."""
+    text = README.read_text(encoding="utf-8")
+    assert text == filled(text)
+    assert keys_table() in text
+    assert columns_table() in text
+
+
+def test_examples_parse() -> None:
+    """Every threadtop command line in the README is one that threadtop takes."""
+    text = README.read_text(encoding="utf-8")
+    examples = re.findall(r"^threadtop ?([^#\n]*?) *(?:#.*)?$", text, re.MULTILINE)
+    assert len(examples) >= 7
+    for example in examples:
+        arguments = [part.strip("'") for part in re.findall(r"'[^']*'|\S+", example)]
+        cli.parse(arguments)
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\((?!http)([^)#]+)\)", README.read_text(encoding="utf-8")))
+def test_links_lead_somewhere(link: str) -> None:
+    """What the README links to is there."""
+    assert (README.parent / link).exists()
+
+
+def test_default_columns_are_documented() -> None:
+    """The help of every column says something, and its source names where it is from."""
+    for field in fields.FIELDS:
+        assert field.help
+        assert field.source
+    assert filters.parse_filter("wait>20 user=www") is not None
