@@ -9,7 +9,8 @@ import pytest
 
 from fakeproc import HOST, FakeProc
 from threadtop import sampler as sampler_module
-from threadtop.sampler import ALL_NEEDS, ATTACHED_WHOLE, EAGER_THREADS, SWEEP_LEAST, SWEEP_SHARE, Interest, Sampler
+from threadtop.interest import ALL_NEEDS, Interest
+from threadtop.sampler import ATTACHED_WHOLE, EAGER_THREADS, SWEEP_LEAST, SWEEP_SHARE, Sampler
 from threadtop.tasks import CHUNK, HELD_PASSES, HOT_PASSES
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import pytest
 from fakeproc import HOST, FakeProc
 from threadtop import rates
 from threadtop.errors import DeniedError, GoneError
-from threadtop.sampler import DENIED_RETRY_PASSES, Interest, Sampler
+from threadtop.interest import Interest
+from threadtop.sampler import DENIED_RETRY_PASSES, Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable

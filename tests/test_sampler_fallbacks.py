@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fakeproc import HOST, FakeProc
+from threadtop.interest import Interest
 from threadtop.sample import TICK_NS
-from threadtop.sampler import Interest, Sampler
+from threadtop.sampler import Sampler
 
 if TYPE_CHECKING:
     from pathlib import Path

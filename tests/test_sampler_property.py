@@ -10,7 +10,8 @@ import pytest
 from fakeproc import HOST, FakeProc
 from threadtop import sampler as sampler_module
 from threadtop import tasks
-from threadtop.sampler import Interest, Sampler
+from threadtop.interest import Interest
+from threadtop.sampler import Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable

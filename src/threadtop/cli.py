@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import pwd
 import signal
@@ -234,10 +235,9 @@ def _run(arguments: Sequence[str]) -> int:
     if list_fields:
         print("\n".join(field_lines()))
         return EXIT_OK
-    if options.headless:
-        _end_cleanly()
-    else:
+    if not options.headless:
         _require_terminal()
+    _end_cleanly()
     options = _attached(options, name)
     command = targets.Command(options.command, to_file=not options.headless) if options.command else None
     if command is not None:
@@ -252,7 +252,8 @@ def _run(arguments: Sequence[str]) -> int:
         if command is not None:
             command.end()
             if command.output is not None:
-                print(f"threadtop: the output of {command.arguments[0]} is in {command.output}", file=sys.stderr)
+                with contextlib.suppress(OSError):  # the terminal may have gone, and that is why we end
+                    print(f"threadtop: the output of {command.arguments[0]} is in {command.output}", file=sys.stderr)
 
 
 def _end_cleanly() -> None:

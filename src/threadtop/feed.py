@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from threadtop.sampler import Interest
+from threadtop.interest import Interest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +90,7 @@ class Feed:
 
     def _run(self) -> None:
         passes = 0
+        was_dropped = False
         started = time.monotonic()
         while self._wait_until(started, passes):
             started = time.monotonic()
@@ -103,8 +104,11 @@ class Feed:
                 return
             passes += 1
             self._note_cost(time.monotonic() - started)
-            if snapshot.interval_s is not None and snapshot.interval_s > LOST_INTERVALS * self._interval_now():
+            is_lost = snapshot.interval_s is not None and snapshot.interval_s > LOST_INTERVALS * self._interval_now()
+            if is_lost and not was_dropped:  # not twice in a row: on a busy machine each gap may be long
+                was_dropped, passes = True, 1  # and the next one soon
                 continue
+            was_dropped = False
             with self._wake:
                 self._latest = snapshot
             self.deliver()

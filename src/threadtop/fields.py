@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from threadtop import text
 from threadtop.errors import UsageError
+from threadtop.interest import MEMORY, STATUS, WCHAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 Kind = Literal["number", "priority", "percent", "rate", "cpu_time", "size", "text"]
 
-STATUS, WCHAN, MEMORY = "status", "wchan", "memory"
 
 _FORMATS: Final[dict[str, Callable[[Any], str]]] = {
     "number": text.count,

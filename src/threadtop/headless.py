@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from threadtop import export, fields, query, source
 from threadtop.errors import EXIT_FAILURE, EXIT_OK
+from threadtop.interest import ALL_NEEDS, Interest
 from threadtop.query import View
-from threadtop.sampler import ALL_NEEDS, Interest
 
 if TYPE_CHECKING:
     from threadtop.cli import Options

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from threadtop import rates
 from threadtop.procfs.reader import ProcReader
-from threadtop.sampler import Interest, Sampler
+from threadtop.sampler import Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from threadtop.interest import Interest
     from threadtop.sample import Sample
     from threadtop.snapshot import Snapshot
 

@@ -17,19 +17,19 @@ CHUNK: Final = 256  # cold threads compared before the sum is checked again
 
 
 class Task:
-    """One thread: its last pulse (``schedstat`` as bytes), last sample and kept descriptors."""
+    """One thread: its last pulse (``schedstat``) and ``stat`` as bytes, and kept descriptors."""
 
     __slots__ = (
         "at_ns",
         "is_hot",
         "is_often_read",
+        "kept",
         "pulse",
         "pulse_fd",
         "ran_pass",
         "read_pass",
         "run_ns",
-        "stat_fd",
-        "status_fd",
+        "stat",
         "tid",
         "wait_ns",
     )
@@ -46,8 +46,8 @@ class Task:
         self.is_hot = False
         self.is_often_read = False
         self.pulse_fd: int | None = None
-        self.stat_fd: int | None = None
-        self.status_fd: int | None = None
+        self.kept: dict[str, int] = {}
+        self.stat = b""
 
     def take_pulse(self, raw: bytes, *, ticks: bool) -> None:
         """Keep new pulse bytes and their run and wait times; from ``stat`` the wait is unknown."""
@@ -65,12 +65,13 @@ class Task:
 
     def take_descriptors(self, *, pulse: bool = True) -> list[int]:
         """The kept descriptors, to be closed; this task forgets them (the pulse's only if ``pulse``)."""
-        kept = [self.stat_fd, self.status_fd]
-        self.stat_fd = self.status_fd = None
-        if pulse:
+        kept = list(self.kept.values())
+        self.kept = {}
+        self.stat = b""
+        if pulse and self.pulse_fd is not None:
             kept.append(self.pulse_fd)
             self.pulse_fd = None
-        return [descriptor for descriptor in kept if descriptor is not None]
+        return kept
 
 
 class Process:

@@ -15,8 +15,8 @@ from threadtop.tui.panes.pane import Opened, Pane
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from threadtop.interest import Interest
     from threadtop.procfs.details import ProcessDetails
-    from threadtop.sampler import Interest
     from threadtop.snapshot import ProcessRow
     from threadtop.tui.paint import Line
 

@@ -8,7 +8,7 @@ from threadtop.tui.painted import Painted
 
 if TYPE_CHECKING:
     from threadtop.history import History
-    from threadtop.sampler import Interest
+    from threadtop.interest import Interest
     from threadtop.snapshot import ProcessRow, Snapshot
 
 

@@ -12,8 +12,8 @@ from threadtop.tui.grid import Grid
 from threadtop.tui.panes.pane import Opened, Pane
 
 if TYPE_CHECKING:
+    from threadtop.interest import Interest
     from threadtop.query import Table
-    from threadtop.sampler import Interest
     from threadtop.snapshot import Row
 
 _SPARK_LEAST: Final = 8

@@ -1,0 +1,23 @@
+"""What the reader of a snapshot looks at, which decides what a pass reads."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+STATUS, WCHAN, MEMORY = "status", "wchan", "memory"
+ALL_NEEDS: Final = frozenset({STATUS, WCHAN, MEMORY})
+
+
+class Interest(NamedTuple):
+    """What the reader of the next snapshot looks at, which decides what is read.
+
+    ``visible`` holds (pid, tid) pairs on screen; ``attached`` limits the pass to these processes;
+    ``needs`` names the costly reads that some shown column wants; ``everything`` reads all threads
+    whole (headless output shows them all); ``details`` are the processes whose overview is open.
+    """
+
+    visible: frozenset[tuple[int, int]] = frozenset()
+    attached: frozenset[int] | None = None
+    needs: frozenset[str] = ALL_NEEDS
+    everything: bool = False
+    details: frozenset[int] = frozenset()
