@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import html
 import re
 import sys
 from pathlib import Path
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 DIGEST_KEY = b"svg-sha256"
 FONT = "DejaVu Sans Mono"
+ADVANCE = 1233 / 2048  # of its characters, in its size
+CELL = 12.2  # width of a cell in Textual's SVG
+TEXT = re.compile(r'<text (?P<style>class="[^"]*") x="(?P<x>[\d.]+)" (?P<line>y="[^"]*")[^>]*>(?P<body>[^<]*)</text>')
 
 
 class Picture(NamedTuple):
@@ -57,7 +61,7 @@ async def svg_of(picture: Picture) -> str:
     """The picture as SVG, always the same for the same program."""
     app = ThreadtopApp(Options(theme=picture.theme), Preferences(), Feed(ScriptedSource([]), 1.0))
     async with app.run_test(size=(picture.width, picture.height)) as pilot:
-        for snapshot in scripted.ticks():
+        for snapshot in scripted.world():
             app.take(snapshot)
             await pilot.pause()
         for key in picture.keys:
@@ -72,9 +76,20 @@ def png_of(svg: str) -> bytes:
     """The picture as PNG, with the digest of its SVG in a text chunk."""
     import cairosvg  # noqa: PLC0415 needs libcairo, which only the drawing needs
 
-    drawn: bytes = cairosvg.svg2png(bytestring=svg.replace("Fira Code", FONT).encode(), scale=1.0)
+    # Textual lays its cells out for a font that advances by 0.61 of its size.
+    fitted = svg.replace("Fira Code", FONT).replace("font-size: 20px", f"font-size: {CELL / ADVANCE:.3f}px")
+    drawn: bytes = cairosvg.svg2png(bytestring=TEXT.sub(words_of, fitted).encode(), scale=1.0)
     end_of_header = 8 + 25  # signature and IHDR
     return drawn[:end_of_header] + text_chunk(DIGEST_KEY, digest(svg)) + drawn[end_of_header:]
+
+
+def words_of(run: re.Match[str]) -> str:
+    """A run of text as words that stand in their cells: cairosvg does not stretch a run to its textLength."""
+    style, x, line, body = run["style"], float(run["x"]), run["line"], html.unescape(run["body"])
+    return "".join(
+        f'<text {style} x="{x + CELL * word.start():.1f}" {line}>{html.escape(word.group())}</text>'
+        for word in re.finditer(r"[^\xa0]+", body)
+    )
 
 
 def text_chunk(key: bytes, value: bytes) -> bytes:

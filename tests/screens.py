@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 os.environ["TEXTUAL_SMOOTH_SCROLL"] = "0"
 
-import scripted
 from textual.drivers.headless_driver import HeadlessDriver
+
+import scripted
 from threadtop.cli import Options
 from threadtop.config import Preferences
 from threadtop.feed import Feed
@@ -23,13 +24,12 @@ from threadtop.tui.grid import Grid
 from threadtop.tui.painted import Painted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator
 
     from textual.driver import Driver
     from textual.pilot import Pilot
-    from threadtop.snapshot import Row, Snapshot
 
-COLOURS = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    from threadtop.snapshot import Row, Snapshot
 
 
 class CountingDriver(HeadlessDriver):
@@ -99,6 +99,10 @@ class Session:
         assert row is not None
         return row
 
+    def painted(self) -> list[Painted]:
+        """The painted widgets that show."""
+        return [widget for widget in self.app.screen.query(Painted) if widget.display and widget.is_on_screen]
+
     def lines(self) -> list[str]:
         """The screen's text, line by line."""
         return [line.rstrip() for line in screen_lines(self.app)]
@@ -141,11 +145,11 @@ def make_app(
 async def running(
     *shots: Snapshot, size: tuple[int, int] = (120, 40), app: ThreadtopApp | None = None, **options: object
 ) -> AsyncIterator[Session]:
-    """The app on screen, with ``shots`` shown (by default the scripted world's first two)."""
+    """The app on screen, with ``shots`` shown (by default the scripted.ticks's first two)."""
     app = app or make_app(**options)  # type: ignore[arg-type]
     async with app.run_test(size=size, headless=not issubclass(app.driver_class, CountingDriver)) as pilot:
         session = Session(app, pilot)
-        await session.take(*(shots or scripted.world()[:2]))
+        await session.take(*(shots or scripted.ticks()[:2]))
         yield session
 
 

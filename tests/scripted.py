@@ -1,6 +1,6 @@
 """A scripted machine for tests of the screen and for its pictures: web-03, which is in some trouble.
 
-``world(ticks)`` gives its snapshots, ``crowd(threads)`` a machine with as many threads as wanted.  Every figure is a
+``ticks(count)`` gives its snapshots, ``crowd(threads)`` a machine with as many threads as wanted.  Every figure is a
 function of the tick: there is no clock, no /proc and no chance in them, and rows that did not change are the same
 objects from one snapshot to the next, as rates.py makes them.
 """
@@ -15,6 +15,7 @@ from builders import NOON, RATES, host_row, process_row, snapshot, thread_row
 from threadtop import waits
 from threadtop.procfs.details import ProcessDetails
 from threadtop.procfs.parse import Stat
+from threadtop.rates import _totals
 from threadtop.sample import Cost
 from threadtop.snapshot import CgroupRow, CpuShare
 
@@ -287,13 +288,13 @@ def _ended(row: ProcessRow) -> ProcessRow:
 
 
 @lru_cache(maxsize=8)
-def world(ticks: int = 8) -> tuple[Snapshot, ...]:
+def ticks(count: int = 8) -> tuple[Snapshot, ...]:
     """The machine's snapshots, one second apart; the first has no rates yet.
 
     At tick BORN the thread NEW_THREAD and the process NEW_PROCESS begin, at tick DIED they have ended.
     """
     shots: list[Snapshot] = []
-    for tick in range(ticks):
+    for tick in range(count):
         before = shots[-1].processes if shots else {}
         made = {process.pid: _process(process, tick, before.get(process.pid)) for process in PROCESSES}
         rows = {pid: row for pid, row in made.items() if row is not None}
@@ -353,7 +354,15 @@ def without(shot: Snapshot, *pids: int) -> Snapshot:
     """The snapshot after these processes have ended."""
     kept = {pid: row for pid, row in shot.processes.items() if pid not in pids}
     gone = tuple(_ended(row) for pid, row in shot.processes.items() if pid in pids)
-    return snapshot(*kept.values(), **{**shot._asdict(), "processes": kept, "gone": gone, "time": shot.time + 1})
+    changed = {"processes": kept, "gone": gone, "time": shot.time + 1, "totals": _totals(kept.values())}
+    return shot._replace(**changed)
+
+
+def only(shot: Snapshot, *pids: int) -> Snapshot:
+    """The snapshot of a pass that is attached to these processes."""
+    kept = {pid: row for pid, row in shot.processes.items() if pid in pids}
+    gone = tuple(row for row in shot.gone if row.pid in pids)
+    return shot._replace(processes=kept, gone=gone, totals=_totals(kept.values()))
 
 
 def with_thread(shot: Snapshot, tid: int, **changed: object) -> Snapshot:

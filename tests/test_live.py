@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from threadtop import source
-from threadtop.sampler import Interest
+from threadtop.interest import Interest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

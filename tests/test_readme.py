@@ -3,8 +3,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from readme import README, columns_table, filled, keys_table
 
+from readme import README, columns_table, filled, keys_table
 from threadtop import cli, fields, filters
 
 

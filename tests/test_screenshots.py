@@ -3,9 +3,12 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
 

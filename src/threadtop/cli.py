@@ -11,8 +11,9 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from threadtop import __version__, config, fields, filters, targets, text
+from threadtop import __version__, fields, filters, targets, text
 from threadtop.errors import EXIT_FAILURE, EXIT_OK, TargetError, ThreadtopError, UsageError
+from threadtop.feed import LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.procfs.reader import ProcReader
 from threadtop.query import LAYOUTS, View
 
@@ -171,8 +172,8 @@ def _interval(value: str | None) -> float | None:
         interval_s = float(value)
     except ValueError:
         interval_s = 0.0
-    if not config.LEAST_INTERVAL_S <= interval_s <= config.MOST_INTERVAL_S:
-        message = f"-d wants seconds between {config.LEAST_INTERVAL_S:g} and {config.MOST_INTERVAL_S:g}, not {value!r}"
+    if not LEAST_INTERVAL_S <= interval_s <= MOST_INTERVAL_S:
+        message = f"-d wants seconds between {LEAST_INTERVAL_S:g} and {MOST_INTERVAL_S:g}, not {value!r}"
         raise UsageError(message, "try -d 1")
     return interval_s
 
@@ -269,7 +270,9 @@ def _end_cleanly() -> None:
 
 
 def _screen(options: Options, command: targets.Command | None) -> int:
-    from threadtop.tui import run  # noqa: PLC0415 headless paths never import textual
+    # Headless paths never import textual, and do without what only the screen needs.
+    from threadtop import config  # noqa: PLC0415
+    from threadtop.tui import run  # noqa: PLC0415
 
     warning = ""
     try:

@@ -11,11 +11,10 @@ from typing import Final, get_args
 
 from threadtop import fields
 from threadtop.errors import ThreadtopError, UsageError
+from threadtop.feed import LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.query import Layout, View
 
 SECTION: Final = "screen"
-LEAST_INTERVAL_S: Final = 0.1
-MOST_INTERVAL_S: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)

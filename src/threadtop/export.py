@@ -47,6 +47,8 @@ def cell(field: Field, row: Row, table: Table) -> str:
         is_below = view.threads and view.layout != "flat" and isinstance(row, ThreadRow)
         return f"  {own}" if is_below else own
     value = field.value(row)
+    if value is text.SHARED and not isinstance(row, ThreadRow):
+        return ""  # a heading has no tid of its own; the dot is for what its threads share
     if table.view.per_machine and table.cores and field.key in _CPU_SHARES and isinstance(value, float):
         value /= table.cores
     return field.format(value)

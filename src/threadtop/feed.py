@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from threadtop.snapshot import Snapshot
     from threadtop.source import Source
 
+LEAST_INTERVAL_S: Final = 0.1
+MOST_INTERVAL_S: Final = 3600.0
 FIRST_GAP_S: Final = 0.25  # the first rates come soon after the first counters
 STRETCH: Final = 4  # a pass may take one part in so many of the interval
 LOST_INTERVALS: Final = 3  # a longer gap (suspended, stopped) is no measurement

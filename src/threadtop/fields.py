@@ -51,7 +51,6 @@ class Field:
     level: Literal["both", "thread", "process"] = "both"
     descending: bool = False
     left: bool = False
-    volatile: bool = False
 
     def value(self, row: Row) -> Any:  # noqa: ANN401 a field's type is its kind
         """Its raw value on a row: a number, a text or None for unknown; what stands on other rows is text.SHARED."""
@@ -68,7 +67,6 @@ def _field(key: str, title: str, width: int, kind: Kind, help_: str, source: str
     more["needs"] = frozenset(more.get("needs", ()))
     more.setdefault("descending", kind in ("percent", "rate", "cpu_time", "size"))
     more.setdefault("left", kind == "text")
-    more.setdefault("volatile", kind in ("percent", "rate", "cpu_time"))
     return Field(key, title, width, kind, help_, source, **more)
 
 
@@ -113,7 +111,7 @@ FIELDS: Final = (
     ),
     _field(
         "last_cpu", "P", 3, "number", "the CPU it ran on last", "stat field 39 (processor)",
-        aliases=("p", "psr", "processor"), level="thread", volatile=True,
+        aliases=("p", "psr", "processor"), level="thread",
     ),
     _field(
         "cpu_ns", "TIME+", 9, "cpu_time", "CPU time since it started",

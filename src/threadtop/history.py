@@ -56,7 +56,7 @@ class History:
 
     def series(self, key: Key, name: str, ticks: int = TICKS) -> list[float | None]:
         """The last ``ticks`` values of one of SERIES, oldest first; None where it was not known or not there."""
-        first = max(1, self._tick - ticks + 1)
+        first = max(1, self._tick - min(ticks, TICKS) + 1)
         values: list[float | None] = [0.0] * (self._tick - first + 1)
         ring = self._rings.get(key)
         if ring is None:

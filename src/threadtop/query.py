@@ -138,12 +138,21 @@ def _in_order(
 
 
 _SHOWN_DIGITS: Final = {"percent": 1, "rate": 0}
-_LEAST_MOVE: Final = {"percent": 0.3, "rate": 2.0}  # below that, and below a tenth, a row keeps its place
+_LEAST_MOVE: Final = {"percent": 0.2, "rate": 2.0}  # up to that, and up to a tenth, a row keeps its place
+_LASTING_TICKS: Final = 3  # a move in one direction that lasts so long is no tremble
 _REST_TICKS: Final = 5
 
 
+class _Rank(NamedTuple):
+    """What a row is ranked by; for how many ticks its figure was below (negative) or above; and at rest."""
+
+    value: float
+    off: int = 0
+    rest: int = 0
+
+
 class Steady:
-    """What rows were ranked by so far: a row moves only once its figure has moved far enough.
+    """What rows were ranked by so far: a row moves only once its figure has moved far, or for long.
 
     Each move costs a row of bytes, and a list in motion cannot be read.  A row that comes to rest
     keeps its place for some ticks too.
@@ -152,7 +161,7 @@ class Steady:
     def __init__(self) -> None:
         """Nothing ranked yet."""
         self._order: tuple[str, bool] | None = None
-        self._ranks: dict[Key, tuple[float, int]] = {}
+        self._ranks: dict[Key, _Rank] = {}
 
     def begin(self, sort: str, *, descending: bool) -> None:
         """Rank by this from now on; another order begins anew."""
@@ -162,28 +171,38 @@ class Steady:
 
     def ranked(self, valued: list[tuple[Any, Row]], resting: list[Row], kind: str) -> list[tuple[Any, Row]]:
         """The rows with the figures they are ranked by; rows that just came to rest are taken from ``resting``."""
-        least = _LEAST_MOVE[kind]
-        ranks: dict[Key, tuple[float, int]] = {}
+        least, shown = _LEAST_MOVE[kind], 0.5 / 10 ** _SHOWN_DIGITS[kind]
+        ranks: dict[Key, _Rank] = {}
         result = []
         for value, row in valued:
             key = row.key
-            rank = self._ranks.get(key, (value, 0))[0]
-            if abs(value - rank) > max(least, rank / 10):
-                rank = value
-            ranks[key] = (rank, 0)
-            result.append((rank, row))
+            rank = _moved(self._ranks.get(key), value, least, shown)
+            ranks[key] = rank
+            result.append((rank.value, row))
         rested = {key[1] for key in self._ranks.keys() - ranks.keys()}
         if rested:
             for index in [index for index, row in enumerate(resting) if row.tid in rested]:
                 row = resting[index]
-                rank, ticks = self._ranks.get(row.key, (0.0, _REST_TICKS))
-                if rank <= least and ticks < _REST_TICKS:
-                    ranks[row.key] = (rank, ticks + 1)
-                    result.append((rank, row))
+                rank = self._ranks.get(row.key, _Rank(0.0, rest=_REST_TICKS))
+                if rank.value <= least and rank.rest < _REST_TICKS:
+                    ranks[row.key] = rank._replace(rest=rank.rest + 1)
+                    result.append((rank.value, row))
             taken = {row.key for _, row in result[len(valued) :]}
             resting[:] = [row for row in resting if row.tid not in rested or row.key not in taken]
         self._ranks = ranks
         return result
+
+
+def _moved(rank: _Rank | None, value: float, least: float, shown: float) -> _Rank:
+    """A row's rank after one more tick with ``value``; less than ``shown`` is no difference to the eye."""
+    if rank is None or abs(value - rank.value) > max(least, rank.value / 10):
+        return _Rank(value)
+    off = 0
+    if value > rank.value + shown:
+        off = max(rank.off, 0) + 1
+    elif value < rank.value - shown:
+        off = min(rank.off, 0) - 1
+    return _Rank(value) if abs(off) >= _LASTING_TICKS else _Rank(rank.value, off)
 
 
 def ordered(
@@ -275,8 +294,9 @@ def group_label(row: Row, layout: Layout) -> str:
     """What a thread is grouped by: its program, or its program and its name without numbers."""
     if layout == "programs":
         return row.process
-    name = _DIGITS.sub("#", row.name)
-    return row.process if name == row.process else f"{row.process} [{name}]"
+    if row.kernel:
+        return _DIGITS.sub("#", row.name)  # a process each, but one kind of work
+    return row.process if row.name == row.process else f"{row.process} [{_DIGITS.sub('#', row.name)}]"
 
 
 def _groups(rows: list[Row], snapshot: Snapshot, view: View, held: Sequence[Key] | None) -> list[Row]:

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -130,6 +129,8 @@ class Command:
             message = f"cannot start {self.arguments[0]!r}: there is no such command"
             raise TargetError(message, "give its path, or one that PATH finds")
         if to_file:
+            import tempfile  # noqa: PLC0415 4 ms that --once need not wait for
+
             descriptor, path = tempfile.mkstemp(prefix="threadtop-", suffix=".log")
             log, self.output = os.fdopen(descriptor, "wb"), Path(path)
         try:

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from threadtop.feed import Feed
-from threadtop.sampler import Interest
+from threadtop.interest import Interest
 from threadtop.source import Deferred
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ def run(options: Options, preferences: Preferences, command: Command | None, war
     # Textual reads its settings when it is imported.  An animated page down costs 188 KB over SSH.
     os.environ["TEXTUAL_ANIMATIONS"] = "none"
     os.environ["TEXTUAL_SMOOTH_SCROLL"] = "0"
+    if not options.colour:
+        os.environ["NO_COLOR"] = "1"  # for what Textual itself paints
     # The first pass is made while textual is imported: together they are what the first paint waits for.
     feed = Feed(Deferred(), options.interval_s or preferences.interval_s)
     feed.look_at(Interest(attached=options.pids))

@@ -53,12 +53,26 @@ def write(app: App[Any], data: str) -> None:
 
 
 def is_behind(app: App[Any]) -> bool:
-    """Whether earlier output has not yet left: the link is slower than what we send.
+    """Whether earlier output has not yet left: the link is slower than what we send (our own Terminal knows)."""
+    return bool(getattr(app._driver, "is_behind", False))  # noqa: SLF001
 
-    Once the writer's queue (private, bounded) is full, a write would block the keys.
-    """
-    writer = getattr(app._driver, "_writer_thread", None)  # noqa: SLF001
-    return writer is not None and writer._queue.qsize() > 1  # noqa: SLF001
+
+def fail(app: App[Any], error: Exception) -> None:
+    """End the app with an error that Textual has not seen: one in a callback of the loop."""
+    try:
+        raise error  # noqa: TRY301 it prints the error that is being handled
+    except Exception as seen:  # noqa: BLE001 whatever it was
+        app._handle_exception(seen)  # noqa: SLF001
+
+
+def failure(app: App[Any]) -> BaseException | None:
+    """The error that ended the app."""
+    return app._exception  # noqa: SLF001
+
+
+def forget_traceback(app: App[Any]) -> None:
+    """Print none of Textual's tracebacks at the end: they show every local value, command lines with them."""
+    app._exit_renderables.clear()  # noqa: SLF001
 
 
 class KeyParser:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
+import signal
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 
 from threadtop import config, text
 from threadtop.cli import THEMES, Options
-from threadtop.config import LEAST_INTERVAL_S, MOST_INTERVAL_S
+from threadtop.feed import LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.errors import ThreadtopError, UsageError
 from threadtop.export import iso_time
 from threadtop.history import History
-from threadtop.sampler import Interest
 from threadtop.tui import _compat, themes
 from threadtop.tui.commands import GLOBAL, Commands, bindings
 from threadtop.tui.header import Status
@@ -24,19 +24,17 @@ from threadtop.tui.main_screen import MainScreen
 from threadtop.tui.painted import Painted
 from threadtop.tui.process_screen import ProcessScreen
 from threadtop.tui.screens import HelpScreen
-from threadtop.tui.terminal import HUNG_UP, Terminal, is_gone
+from threadtop.tui.table_screen import TableScreen
+from threadtop.tui.terminal import Terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from textual.driver import Driver
 
     from threadtop.config import Preferences
     from threadtop.feed import Feed
     from threadtop.snapshot import Snapshot
     from threadtop.targets import Command
-
-TERMINAL_CHECK_S: Final = 2.0
+    from threadtop.tui.signals import Signals
 
 
 class ThreadtopApp(App[int]):
@@ -61,7 +59,8 @@ class ThreadtopApp(App[int]):
         """An app that shows what ``feed`` delivers; ``warning`` is shown once it runs."""
         self.no_colour = not options.colour or "NO_COLOR" in os.environ
         self.theme_name = options.theme or preferences.theme or themes.suitable()
-        super().__init__(driver_class=driver_class or Terminal)
+        # Without colours Textual is to keep to the terminal's own: else it sends each colour's grey.
+        super().__init__(driver_class=driver_class or Terminal, ansi_color=True if self.no_colour else None)
         for name in THEMES:
             self.register_theme(themes.textual_theme(name))
         self.theme = f"threadtop-{self._shown_theme}"
@@ -71,11 +70,12 @@ class ThreadtopApp(App[int]):
         self.history = History()
         self.status = Status()
         self.failure: ThreadtopError | None = None
-        self.watch_signals: Callable[[ThreadtopApp], None] | None = None
+        self.signals: Signals | None = None
         self.palette = self._make_palette()
         self.feed = feed
         self._warning = warning
         self._targets: dict[int, int] = {}
+        self._is_ending = False
         self._loop_: asyncio.AbstractEventLoop | None = None
         self._main = MainScreen(options.view(preferences.view), per_core=options.per_core or preferences.per_core)
 
@@ -84,42 +84,48 @@ class ThreadtopApp(App[int]):
     def on_mount(self) -> None:
         """Begin to read."""
         self._loop_ = asyncio.get_running_loop()
-        if self.watch_signals is not None:
-            self.watch_signals(self)
-            if not is_gone(sys.__stdin__.fileno()):  # type: ignore[union-attr]
-                self.set_interval(TERMINAL_CHECK_S, self._check_terminal)
         self.push_screen(self._main)
         self.feed.deliver = self._deliver
         self._take()
         if self._warning:
-            self.call_after_refresh(self._main.footer.say, self._warning, "y")
+            self.call_after_refresh(self.say, self._warning, "y")
 
     def on_unmount(self) -> None:
         """Stop reading."""
         self.feed.stop()
+        _compat.forget_traceback(self)
 
-    def _check_terminal(self) -> None:
-        if is_gone(sys.__stdin__.fileno()):  # type: ignore[union-attr]
-            self.exit(HUNG_UP, HUNG_UP)
+    def end(self, code: int) -> None:
+        """Leave with an exit code; the first reason counts."""
+        if not self._is_ending:
+            self._is_ending = True
+            self.exit(code, code)
 
     async def action_quit(self) -> None:
         """Leave, with exit code 0."""
-        self.exit(0, 0)
+        self.end(0)
+
+    def action_suspend_process(self) -> None:
+        """Stop the whole job, as the terminal does on Ctrl+Z: a script that started us is to stop, too."""
+        if self.signals is not None:
+            os.kill(0, signal.SIGTSTP)
 
     # -- the feed ----------------------------------------------------------------------------------
 
     def _deliver(self) -> None:
         """Called in the feed's thread: the rest is done in ours."""
-        if self._loop_ is not None and not self._loop_.is_closed():
-            self._loop_.call_soon_threadsafe(self._take)
+        if self._loop_ is not None:
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop_.call_soon_threadsafe(self._take)
 
     def _take(self) -> None:
         if self.feed.failure is not None:
             self.failure = ThreadtopError(f"reading failed: {self.feed.failure!r}", "please report it")
-            self.exit(1, 1)
+            self.end(1)
             return
         snapshot = self.feed.take()
-        if snapshot is not None and self.is_running:
+        # A pass that was under way when the user paused would move the frozen picture.
+        if snapshot is not None and self.is_running and not self.status.paused:
             with self._context():
                 self.take(snapshot)
 
@@ -140,6 +146,20 @@ class ThreadtopApp(App[int]):
         )
         self.show()
         self.look()
+
+    def caught_up(self, left_out: bool) -> None:  # noqa: FBT001 it is the one thing said
+        """The link was slow and is no longer: show what was skipped; all of it if output was left out."""
+        if not self.is_running:
+            return
+        with self._context():
+            is_live = not (self.status.paused or self.status.ended)
+            self.status = self.status._replace(behind=is_live)
+            self.show()
+            for widget in self.screen.query(Painted):
+                widget.repaint()
+            self.status = self.status._replace(behind=False)
+            if left_out:
+                self.action_redraw()
 
     def show(self) -> None:
         """Show the latest snapshot on the screen that is on top."""
@@ -181,10 +201,17 @@ class ThreadtopApp(App[int]):
 
     # -- actions -----------------------------------------------------------------------------------
 
-    def open_process(self, pid: int, tid: int) -> None:
-        """Open the screen of one process."""
-        if self.snapshot is not None and pid in self.snapshot.processes:
-            self.push_screen(ProcessScreen(pid, tid))
+    def say(self, message: str, role: str = " ") -> None:
+        """Show a message in the footer of the screen on top."""
+        screen = self.screen
+        (screen if isinstance(screen, TableScreen) else self._main).say(message, role)
+
+    def open_process(self, pid: int, tid: int) -> bool:
+        """Open the screen of one process; False if it has ended."""
+        if self.snapshot is None or pid not in self.snapshot.processes:
+            return False
+        self.push_screen(ProcessScreen(pid, tid))
+        return True
 
     def action_help(self) -> None:
         """Show the help."""
@@ -200,8 +227,8 @@ class ThreadtopApp(App[int]):
 
     def action_delay(self) -> None:
         """Ask for the interval."""
-        if self.screen is self._main:
-            self._main.ask("delay", "seconds between two refreshes", f"{self.feed.interval_s:g}")
+        if isinstance(self.screen, TableScreen):
+            self.screen.ask("delay", "delay", "seconds between two refreshes", f"{self.feed.interval_s:g}")
 
     def take_delay(self, value: str) -> str:
         """Set the interval from what was typed; raises UsageError."""
@@ -217,7 +244,7 @@ class ThreadtopApp(App[int]):
 
     def _scale_delay(self, factor: float) -> None:
         interval_s = min(MOST_INTERVAL_S, max(LEAST_INTERVAL_S, self.feed.interval_s * factor))
-        self._main.footer.say(self.take_delay(f"{interval_s:.3g}"))
+        self.say(self.take_delay(f"{interval_s:.3g}"))
 
     def action_slower(self) -> None:
         """Refresh half as often."""
@@ -238,9 +265,9 @@ class ThreadtopApp(App[int]):
         try:
             config.save(config.path(), preferences)
         except ThreadtopError as error:
-            self._main.footer.say(str(error), "r")
+            self.say(str(error), "r")
         else:
-            self._main.footer.say(f"written to {config.path()}")
+            self.say(f"written to {config.path()}")
 
     # -- looks -------------------------------------------------------------------------------------
 
@@ -256,7 +283,7 @@ class ThreadtopApp(App[int]):
         self.theme_name = THEMES[(THEMES.index(self.theme_name) + 1) % len(THEMES)]
         self.palette = self._make_palette()
         self.theme = f"threadtop-{self._shown_theme}"
-        self._main.footer.say(f"theme: {self.theme_name}")
+        self.say(f"theme: {self.theme_name}")
         for widget in self.screen.query(Painted):
             widget.restyle()
 

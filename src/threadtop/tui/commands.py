@@ -74,9 +74,11 @@ MAIN: Final = (
     Action("release", "escape", "Esc", "let the cursor go: the page stays at the top"),
 )
 MOVES: Final = (
-    Action("", "", "Up Down  PgUp PgDn  Home End  j  g G", "move"),
-    Action("", "", "Enter", "open the process of a row", "open"),
-    Action("", "", "k F9  r F7 F8  a", "kept for signals, renice and affinity, which are to come"),
+    Action("", "", "Up Down  j", "move; k does so in texts and menus only"),
+    Action("", "", "Enter", "open the process of a row; fold or unfold a group", "open"),
+    Action("", "", "PgUp PgDn", "move by a page"),
+    Action("", "", "Home End  g G", "to the first or last row"),
+    Action("", "", "k F9  r F7 F8  a  e", "kept for signals, renice, affinity and the environment, which are to come"),
 )
 PROCESS: Final = (
     Action("back", "escape,backspace", "Esc  Backspace", "back", "back"),
@@ -84,6 +86,16 @@ PROCESS: Final = (
     Action("previous_pane", "shift+tab", "Shift+Tab", "previous pane"),
 )
 # fmt: on
+RESERVED: Final = {
+    "k": "signals",
+    "f9": "signals",
+    "r": "renice",
+    "f7": "renice",
+    "f8": "renice",
+    "a": "affinity",
+    "e": "the environment",
+}  # fmt: skip
+"""Keys of other tools for what threadtop does not do yet: they are bound to nothing on a table."""
 
 
 def bindings(actions: Iterable[Action]) -> list[Binding]:

@@ -1,10 +1,8 @@
-"""The footer: keys, a message for a while, or a line to type into."""
+"""The footer: keys at the left, a message for a while, where we are at the right."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from textual.widgets import Input
 
 from threadtop import text
 from threadtop.tui.paint import LineBuilder
@@ -17,6 +15,8 @@ if TYPE_CHECKING:
     from threadtop.tui.paint import Line
 
 MESSAGE_TICKS = 4
+_GAP = 3
+_FIRST = ("back", "help", "quit")
 
 
 class Footer(Painted):
@@ -27,10 +27,18 @@ class Footer(Painted):
     def __init__(self, actions: Iterable[Action]) -> None:
         """A footer naming those of ``actions`` that have a label."""
         super().__init__()
-        self._labelled = [action for action in actions if action.label]
+        self._labelled: list[Action] = []
         self.position = ""
         self._message: tuple[str, str] | None = None
         self._ticks_left = 0
+        self.name_keys(actions)
+
+    def name_keys(self, actions: Iterable[Action]) -> None:
+        """Name the keys of those of ``actions`` that have a label."""
+        labelled = [action for action in actions if action.label]
+        # However narrow the screen: how to leave, and where to read about the rest.
+        labelled.sort(key=lambda action: _FIRST.index(action.name) if action.name in _FIRST else len(_FIRST))
+        self._labelled = labelled
 
     def say(self, message: str, role: str = " ") -> None:
         """Show a message for some ticks."""
@@ -51,30 +59,19 @@ class Footer(Painted):
         """The one line."""
         del height
         right = text.visible(self.position)
+        right = text.fit(right, min(len(right), width // 2))
         line = LineBuilder().add(" ")
         if self._message is not None:
             line.add(text.visible(self._message[0]), self._message[1])
+            if line.length > width - len(right) - 2:
+                return [line.line(width)]  # what is said now matters more than where we are
         else:
-            room = width - len(right) - 3
+            room = width - len(right) - 2
             for action in self._labelled:
                 key = action.shown.split("  ")[0]
-                if line.length + len(key) + len(action.label) + 3 > room:
+                gap = _GAP if line.length > 1 else 0
+                if line.length + gap + len(key) + len(action.label) + 1 > room:
                     break
-                line.add(key, "f").add(f" {action.label}   ", ".")
+                line.add(" " * gap, ".").add(key, "f").add(f" {action.label}", ".")
         cells, roles = line.line(max(0, width - len(right) - 1))
         return [(f"{cells}{right} "[:width], (roles + "." * (len(right) + 1))[:width])]
-
-
-class Prompt(Input):
-    """A line to type into, in the footer's place; what it is for is its ``name``."""
-
-    DEFAULT_CSS = """
-    Prompt { dock: bottom; height: 1; border: none; padding: 0 1; }
-    Prompt:focus { border: none; }
-    """
-
-    def __init__(self, purpose: str, label: str, value: str) -> None:
-        """Ask for ``purpose`` with ``value`` to begin from."""
-        super().__init__(value=value, placeholder=label, select_on_focus=False, compact=True)
-        self.purpose = purpose
-        self.cursor_blink = False

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from textual.message import Message
 
 from threadtop import export, fields, filters, text
-from threadtop.snapshot import GroupRow, ProcessRow, ThreadRow
-from threadtop.tui import paint
+from threadtop.snapshot import ThreadRow
+from threadtop.tui import accents, paint
 from threadtop.tui.paint import LineBuilder
 from threadtop.tui.painted import Painted
 
@@ -24,11 +24,7 @@ if TYPE_CHECKING:
     from threadtop.snapshot import Key, Row
     from threadtop.tui.paint import Line
 
-_STATE_ROLES: Final = {"R": "g", "D": "r", "T": "c", "t": "c", "Z": "m", "X": "m"}
-_REASON_ROLES: Final = {"waits for a cpu": "w", "running": "g"}
-BUSY_PCT: Final = 5.0  # a share from which the eye should be drawn
-SWITCHES: Final = 1000.0  # voluntary switches a second from which it should be
-PREEMPTED: Final = 100.0  # involuntary ones
+_ORDER_SIGNS: Final = {True: "▼", False: "▲"}  # largest first, smallest first
 
 
 class Grid(Painted, can_focus=True):
@@ -61,7 +57,7 @@ class Grid(Painted, can_focus=True):
             self.key = key
 
     BINDINGS: ClassVar[list[Any]] = [
-        ("up,k", "move(-1)", ""),
+        ("up", "move(-1)", ""),
         ("down,j", "move(1)", ""),
         ("pageup", "page(-1)", ""),
         ("pagedown", "page(1)", ""),
@@ -76,6 +72,7 @@ class Grid(Painted, can_focus=True):
         self.table: Table | None = None
         self.offset_rows = 0
         self.cursor: Key | None = None
+        self._absent: Key | None = None
         self.cursor_index = 0
         self.tagged: set[Key] = set()
         self.followed: Key | None = None
@@ -100,9 +97,12 @@ class Grid(Painted, can_focus=True):
         return self._places.get(key)
 
     def _find_cursor(self) -> None:
+        """Put the cursor on its row again; a row that has left the table lends its place to the one that is there."""
         rows = self.table.rows if self.table else ()
         if self.followed is not None:
             self.cursor = self.followed
+        if self._absent is not None and self._place(self._absent) is not None:
+            self.cursor, self._absent = self._absent, None
         if self.cursor is not None:
             # Mostly it is where it was: then 10,000 rows need no index.
             if self.cursor_index < len(rows) and rows[self.cursor_index].key == self.cursor:
@@ -118,6 +118,9 @@ class Grid(Painted, can_focus=True):
                     self._keep_in_sight()
                 return
         self.cursor_index = max(0, min(self.cursor_index, len(rows) - 1))
+        if self.cursor is not None and rows:
+            self._absent = self._absent or self.cursor
+            self.cursor = rows[self.cursor_index].key
         # Until the user moves the cursor it stands on the first row, whichever that is.
         self._keep_in_sight()
 
@@ -167,7 +170,7 @@ class Grid(Painted, can_focus=True):
             return
         self.cursor_index = max(0, min(index, len(rows) - 1))
         self.cursor = rows[self.cursor_index].key
-        self.followed = None
+        self.followed = self._absent = None
         self._scroll_to_cursor()
         self.repaint()
         self.post_message(self.Moved())
@@ -193,7 +196,7 @@ class Grid(Painted, can_focus=True):
 
     def release(self) -> None:
         """Let the cursor go: it stands on the first row again."""
-        self.cursor = self.followed = None
+        self.cursor = self.followed = self._absent = None
         self.cursor_index = self.offset_rows = 0
 
     def find(self, wanted: str, start: int, step: int) -> bool:
@@ -247,7 +250,8 @@ class Grid(Painted, can_focus=True):
         """The columns that fit with their widths; COMMAND takes what is left."""
         if self.table is None:
             return []
-        keys = fields.fitting(tuple(field.key for field in self.table.columns), width)
+        shown = [field for field in self.table.columns if self.table.view.threads or field.level != "thread"]
+        keys = fields.fitting(tuple(field.key for field in shown), width)
         columns = [fields.BY_KEY[key] for key in keys]
         taken = sum(field.width + 1 for field in columns if field.key != "command") + 1
         return [(field, max(1, width - taken) if field.key == "command" else field.width) for field in columns]
@@ -278,10 +282,11 @@ class Grid(Painted, can_focus=True):
         return lines
 
     def _emptiness(self) -> str:
-        if self.table is not None and self.table.view.filter is not None:
-            return "no thread matches the filter; = clears it"
-        if self.table is not None and self.table.hidden_idle:
-            return "all threads are idle; i shows them"
+        if self.table is not None:
+            if self.table.hidden_idle:
+                return "all threads are idle; i shows them"
+            if self.table.view.filter is not None or self.table.view.user is not None:
+                return "no thread matches the filter; = clears it"
         return "no threads to show"
 
     def _heading(self, columns: list[tuple[Field, int]], width: int) -> Line:
@@ -289,8 +294,8 @@ class Grid(Painted, can_focus=True):
         for field, column_width in columns:
             is_sorted = self.table is not None and field.key == self.table.view.sort
             line.add(text.fit(field.title, column_width, right=not field.left), "H" if is_sorted else "h")
-            if line.length < width:
-                line.add(" ", "h")
+            if line.length < width and self.table is not None:
+                line.add(_ORDER_SIGNS[self.table.view.descending] if is_sorted else " ", "H" if is_sorted else "h")
         line.add(" " * max(0, width - line.length), "h")
         return line.line(width)
 
@@ -311,6 +316,7 @@ class Grid(Painted, can_focus=True):
         sign, role = self._sign(row)
         cells, roles = [sign], [role]
         is_still = row.is_idle
+        accent, accented = accents.accent(row)
         for field, column_width in columns:
             own = self.cell(field, row, table)
             length = len(own)
@@ -320,15 +326,26 @@ class Grid(Painted, can_focus=True):
                 own = own.ljust(column_width) if field.left else own.rjust(column_width)
             cells.append(own)
             if field.key == "command":
-                roles.append(self._command_roles(row, own, is_still=is_still) + " ")
+                roles.append(accents.command_roles(row, own, self.searched, is_still=is_still) + " ")
             else:
-                roles.append(self._role(field, row, is_still=is_still) * (column_width + 1))
+                role = accent if field.key in accented else self._role(field, row, is_still=is_still)
+                roles.append(role * (column_width + 1))
         # The blank behind a column has the column's role: no colour is switched off for it.
         return text.fit(cells[0] + " ".join(cells[1:]), width), "".join(roles)[:width].ljust(width)
 
     def cell(self, field: Field, row: Row, table: Table) -> str:
-        """One cell as a cell string."""
-        return export.cell(field, row, table)
+        """One cell as a cell string; a heading says whether it is folded, and what it hides."""
+        own = export.cell(field, row, table)
+        if (
+            field.key != "command"
+            or isinstance(row, ThreadRow)
+            or table.view.layout == "flat"
+            or not table.view.threads
+        ):
+            return own
+        if not table.view.is_folded(row.key):
+            return f"- {own}"
+        return f"+ {own}" if row.pid < 0 else f"+ {own} ({row.thread_count})"
 
     def _sign(self, row: Row) -> tuple[str, str]:
         """The mark in the margin: tagged, followed, new or gone."""
@@ -341,48 +358,6 @@ class Grid(Painted, can_focus=True):
             return "+", "n"
         return ("x", "x") if row.mark == "gone" else (" ", " ")
 
-    def _role(self, field: Field, row: Row, *, is_still: bool) -> str:  # noqa: C901, PLR0911 one table of roles
-        """The role of a cell: at most one thing on a row stands out, what it does or why it does not."""
-        if row.mark == "gone":
-            return "x"
-        key = field.key
-        if key == "state":
-            return _STATE_ROLES.get(row.state, "." if is_still else " ")
-        if is_still:
-            return "."
-        if key == "reason" and isinstance(row, ThreadRow):
-            return _REASON_ROLES.get(row.reason or "", _STATE_ROLES.get(row.state, "."))
-        if field.kind in ("percent", "rate"):
-            value = field.value(row)
-            if not isinstance(value, (int, float)) or value == 0:
-                return "."
-            if key == "cpu_pct":
-                return "g" if value >= BUSY_PCT else "b"
-            if key == "wait_pct":
-                return "w" if value >= BUSY_PCT else " "
-            if key == "vol_per_s":
-                return "v" if value >= SWITCHES else " "
-            if key == "invol_per_s":
-                return "w" if value >= PREEMPTED else " "
-            return " "
-        if key in ("pid", "tid", "priority", "nice", "last_cpu", "wchan", "user"):
-            return "."
-        return " "
-
-    def _command_roles(self, row: Row, cells: str, *, is_still: bool) -> str:
-        """COMMAND: the process plain, the thread's name brighter; what is searched for stands out."""
-        if row.mark == "gone":
-            roles = "x" * len(cells)
-        elif isinstance(row, (ProcessRow, GroupRow)):
-            roles = ("." if is_still else "b") * len(cells)
-        else:
-            at = cells.find("[") if not is_still else -1
-            roles = ("." if is_still else " ") * len(cells)
-            if at >= 0:
-                roles = " " * at + "b" * (len(cells) - at)
-        if self.searched:
-            found = cells.lower().find(self.searched.lower())
-            if found >= 0:
-                end = found + len(self.searched)
-                roles = (roles[:found] + "s" * len(self.searched) + roles[end:])[: len(cells)]
-        return roles
+    def _role(self, field: Field, row: Row, *, is_still: bool) -> str:
+        """The role of a cell that is not the row's accent."""
+        return accents.plain_role(field, row, is_still=is_still)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from threadtop import text
+from threadtop.tui import paint
 from threadtop.tui.paint import Line, LineBuilder
 from threadtop.tui.painted import Painted
 
@@ -15,6 +16,7 @@ _WIDE = 100
 _STATE_ROLES = {"R": "g", "D": "r", "T": "c", "t": "c", "Z": "m"}
 _CORE_METER = 10
 _MOST_CORE_LINES = 8
+_MUCH = 10.0  # % of the time stalled, or waiting for the disk, from which it is worth a colour
 
 
 class Status(NamedTuple):
@@ -42,36 +44,54 @@ def _label(line: LineBuilder, label: str, value: str, role: str = "b") -> None:
 
 
 def _identity(snapshot: Snapshot, status: Status, width: int) -> Line:
-    host, totals = snapshot.host, snapshot.totals
+    host, is_wide = snapshot.host, width >= _WIDE
     left = LineBuilder().add(" threadtop ", "t")
-    if width >= _WIDE or not status.attached:
-        left.add(" ").add(text.visible(host.hostname), "b").add("  ")
     if status.attached:
-        left.add(status.attached, "b").add("  ")
-    if width >= _WIDE:
-        _label(left, "up", text.duration(host.uptime_s), " ")
-        left.add("  ")
-    _label(left, "load", " ".join(f"{value:.2f}" for value in host.load[: 3 if width >= _WIDE else 1]), " ")
-    right = LineBuilder()
-    if width >= _WIDE:
-        right.add(text.thousands(totals.processes), "b").add(" processes  ", ".")
-    right.add(text.thousands(totals.threads), "b").add(" threads", ".")
-    for letter, role in _STATE_ROLES.items():
-        if count := totals.thread_states.get(letter, 0):
-            right.add("  ").add(f"{count} {letter}", role)
-    right.add("  ")
-    _label(right, "self" if width >= _WIDE else "", f"{text.percent(snapshot.own_cpu_pct)} %", " ")
-    if width >= _WIDE:
-        right.add(f"  {snapshot.cost.pass_ns / 1e6:.0f} ms", ".")
-    right.add(" ")
-    if status.paused:
-        right = LineBuilder().add(" PAUSED ", "s").add(" p goes on ", ".")
-    elif status.behind:
-        right = LineBuilder().add(" the link is slow: frames are left out ", "y")
-    elif status.stretched_s is not None:
-        right = LineBuilder().add(f" a pass is costly: every {status.stretched_s:.1f} s ", "y")
+        left.add(" ").add(status.attached, "b").add(" ")
+    if is_wide or not status.attached:
+        left.add(" ").add(text.visible(host.hostname), "b").add(" ")
+    right = _unusual(status) or _counts(snapshot, width - left.length, is_wide=is_wide)
+    uptime, load = LineBuilder().add(" "), LineBuilder().add(" ")
+    _label(uptime, "up", text.duration(host.uptime_s), " ")
+    _label(load, "load", " ".join(f"{value:.2f}" for value in host.load[: 3 if is_wide else 1]), " ")
+    for part in (uptime, load) if is_wide else (load,):
+        if left.length + part.length + 2 + right.length <= width:
+            left.join(part).add(" ")
     left.pad(width - right.length)
     return _joined(left, right, width)
+
+
+def _unusual(status: Status) -> LineBuilder | None:
+    """That something is not as usual; None if all is."""
+    line = LineBuilder()
+    if status.paused:
+        return line.add(" PAUSED ", "s").add(" p goes on ", ".")
+    if status.behind:
+        return line.add(" the link is slow: frames are left out ", "y")
+    if status.stretched_s is not None:
+        return line.add(f" a pass is costly: every {status.stretched_s:.1f} s ", "y")
+    return None
+
+
+def _counts(snapshot: Snapshot, room: int, *, is_wide: bool) -> LineBuilder:
+    """How many threads there are, in which states, and our own cost; as much of it as there is room for."""
+    totals = snapshot.totals
+    parts = [LineBuilder().add(text.thousands(totals.threads), "b").add(" threads", ".")]
+    if is_wide:
+        parts.insert(0, LineBuilder().add(text.thousands(totals.processes), "b").add(" processes", "."))
+    states = LineBuilder()
+    for letter, role in _STATE_ROLES.items():
+        if count := totals.thread_states.get(letter, 0):
+            states.add("  " if states.length else "").add(f"{count} {letter}", role)
+    own = LineBuilder()
+    _label(own, "self", f"{text.percent(snapshot.own_cpu_pct)} %", " ")
+    if is_wide:
+        own.add(f"  {snapshot.cost.pass_ns / 1e6:.0f} ms", ".")
+    line = LineBuilder()
+    for part in (*parts, states, own):
+        if part.length and line.length + part.length + 3 <= room:
+            line.add("  " if line.length else " ").join(part)
+    return line.add(" ")
 
 
 def _joined(left: LineBuilder, right: LineBuilder, width: int) -> Line:
@@ -81,54 +101,74 @@ def _joined(left: LineBuilder, right: LineBuilder, width: int) -> Line:
 
 
 def _machine(snapshot: Snapshot, width: int) -> Line:
-    host = snapshot.host
+    host, is_wide = snapshot.host, width >= _WIDE
     line = LineBuilder().add(" cpu ", ".")
-    _meter(line, host.cpu, 28 if width >= _WIDE else 12)
+    _meter(line, host.cpu, 24 if is_wide else 12)
     busy = host.cpu.busy_pct if host.cpu else None
     line.add(f" {'-' if busy is None else f'{busy:3.0f}'} %", "b")
-    if width >= _WIDE and host.cpu:
+    if is_wide and host.cpu:
         line.add("  user ", ".").add(f"{host.cpu.user_pct:2.0f}", "u")
         line.add(" kernel ", ".").add(f"{host.cpu.system_pct:2.0f}", "k")
-        line.add(" io ", ".").add(f"{host.cpu.iowait_pct:2.0f}", "w" if host.cpu.iowait_pct >= 1 else " ")
+        line.add(" io ", ".").add(f"{host.cpu.iowait_pct:2.0f}", "y" if host.cpu.iowait_pct >= _MUCH else " ")
         if host.cpu.steal_pct >= 1:
             line.add(" stolen ", ".").add(f"{host.cpu.steal_pct:2.0f}", "r")
-    line.add("   ")
     share = host.memory_used_bytes / host.memory_total_bytes if host.memory_total_bytes else 0.0
-    line.add("mem ", ".")
-    bar = text.meter([(share, "█")], 10 if width >= _WIDE else 6)
-    line.roles(bar, bar.translate({ord("█"): "v", ord("░"): "."}))
-    line.add(f" {text.size(host.memory_used_bytes)}", "b").add(f" of {text.size(host.memory_total_bytes)}", ".")
+    memory = LineBuilder().add("mem ", ".")
+    bar = text.meter([(share, "█")], 8 if is_wide else 6)
+    memory.roles(bar, bar.translate({ord("█"): "v", ord("░"): "."}))
+    memory.add(f" {text.size(host.memory_used_bytes)}", "b").add(f" of {text.size(host.memory_total_bytes)}", ".")
+    swap = LineBuilder()
     if host.swap_used_bytes:
-        line.add("  swap ", ".").add(text.size(host.swap_used_bytes), "y")
+        swap.add("swap ", ".").add(text.size(host.swap_used_bytes), "y")
+    return paint.fitted([line, memory, swap, _pressure(snapshot)], width)
+
+
+def _pressure(snapshot: Snapshot) -> LineBuilder:
+    """Pressure stall information, where the kernel has it."""
+    host = snapshot.host
+    line = LineBuilder()
     pressures = (host.pressure_cpu, host.pressure_io, host.pressure_memory)
     if any(value is not None for value in pressures):
-        line.add("   psi", ".")
+        line.add("psi", ".")
         for name, value in zip(("cpu", "io", "mem"), pressures, strict=True):
             shown = "-" if value is None else f"{value:.0f}"
-            line.add(f" {name} ", ".").add(shown, "y" if value and value >= 10 else " ")  # noqa: PLR2004 a tenth stalls
-    if host.cgroup is not None:
-        line.add("   quota ", ".").add(f"{host.cgroup.quota_cores:.1f}", " ")
-        throttled = host.cgroup.throttled_pct
-        line.add(" throttled ", ".").add("-" if throttled is None else f"{throttled:.0f} %", "r" if throttled else " ")
-    return line.line(width)
+            line.add(f" {name} ", ".").add(shown, "y" if value and value >= _MUCH else " ")
+    return line
 
 
 def _scheduler(snapshot: Snapshot, width: int) -> Line:
-    host, totals = snapshot.host, snapshot.totals
-    line = LineBuilder()
-    _label(line, " sw/s", text.rate(host.switches_per_s))
-    line.add("  ").add(text.rate(totals.vol_per_s), "v").add(" voluntary " if width >= _WIDE else " vol ", ".")
-    line.add(" ").add(text.rate(totals.invol_per_s), "w" if (totals.invol_per_s or 0) >= 1 else " ")
-    line.add(" involuntary" if width >= _WIDE else " invol", ".")
+    host, totals, is_wide = snapshot.host, snapshot.totals, width >= _WIDE
+    switches = LineBuilder()
+    _label(switches, " sw/s", text.rate(host.switches_per_s))
+    switches.add("  ").add(text.rate(totals.vol_per_s), "v").add(" voluntary" if is_wide else " vol", ".")
+    switches.add("  ").add(text.rate(totals.invol_per_s), " ").add(" involuntary" if is_wide else " invol", ".")
+    waiting = LineBuilder()
     if totals.waiting_threads:
-        line.add("   ").add("waiting for a cpu:" if width >= _WIDE else "wait:", ".").add(
-            f" {totals.waiting_threads} thread{'s' if totals.waiting_threads > 1 else ''}", "w"
-        )
-        if width >= _WIDE:
-            line.add(f", {totals.waiting_cores:.1f} cores' worth", ".")
-    for note in snapshot.notes:
-        line.add("   ").add(text.visible(note), "y")
-    return line.line(width)
+        count = f"{totals.waiting_threads} thread{'s' if totals.waiting_threads > 1 else ''}"
+        waiting.add("waiting for a cpu: " if is_wide else "wait: ", ".").add(count, "w")
+        if is_wide:
+            waiting.add(f", {totals.waiting_cores:.1f} cores' worth", ".")
+    notes = [LineBuilder().add(text.visible(note), "y") for note in snapshot.notes]
+    if notes:  # what could not be read must not go unsaid: it may be cut
+        room = max(0, width - switches.length - 3 - (waiting.length + 3 if waiting.length else 0))
+        first = notes[0].line(min(notes[0].length, max(room, 20)))
+        notes[0] = LineBuilder().roles(*first)
+    quota = _quota(snapshot)
+    is_throttled = host.cgroup is not None and bool(host.cgroup.throttled_pct)
+    return paint.fitted(
+        [switches, quota, waiting, *notes] if is_throttled else [switches, waiting, *notes, quota], width
+    )
+
+
+def _quota(snapshot: Snapshot) -> LineBuilder:
+    """The CPU quota of our cgroup, where there is one."""
+    line = LineBuilder()
+    cgroup = snapshot.host.cgroup
+    if cgroup is not None:
+        throttled = cgroup.throttled_pct
+        line.add("quota ", ".").add(f"{cgroup.quota_cores:.1f}", " ").add(" throttled ", ".")
+        line.add("-" if throttled is None else f"{throttled:.0f} %", "r" if throttled else " ")
+    return line
 
 
 def _cores(snapshot: Snapshot, width: int) -> list[Line]:

@@ -6,34 +6,32 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from textual.screen import Screen
-
 from threadtop import fields, filters, query, text
 from threadtop.errors import UsageError
-from threadtop.sampler import Interest
+from threadtop.interest import Interest
 from threadtop.snapshot import GroupRow, ProcessRow, ThreadRow
 from threadtop.tui.commands import GLOBAL, MAIN, MOVES, Action, bindings
-from threadtop.tui.footer import Footer, Prompt
+from threadtop.tui.footer import Footer
 from threadtop.tui.grid import Grid
 from threadtop.tui.header import Header
 from threadtop.tui.screens import ChoiceScreen, ColumnsScreen
+from threadtop.tui.table_screen import TableScreen
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.widgets import Input
 
     from threadtop.query import View
     from threadtop.snapshot import Key, Snapshot
-    from threadtop.tui.app import ThreadtopApp
 
 HOLD_S: Final = 3.0  # after the cursor was moved, rows keep their places so long
 
 
-class MainScreen(Screen[None]):
+class MainScreen(TableScreen):
     """All threads of the machine, or of what threadtop is attached to."""
 
     ACTIONS: ClassVar[tuple[Action, ...]] = MAIN
     BINDINGS: ClassVar[list[Any]] = bindings(MAIN)
-    app: ThreadtopApp
 
     def __init__(self, view: View, *, per_core: bool = False) -> None:
         """Begin with ``view``."""
@@ -45,7 +43,7 @@ class MainScreen(Screen[None]):
         self.footer = Footer((*MOVES[1:2], *MAIN, *GLOBAL))
         self._held_until = 0.0
         self._steady = query.Steady()
-        self._prompt: Prompt | None = None
+        self._search_from = 0
 
     def compose(self) -> ComposeResult:
         """Header, grid, footer."""
@@ -71,9 +69,24 @@ class MainScreen(Screen[None]):
         held: list[Key] | None = None
         if time.monotonic() < self._held_until and self.grid.table is not None:
             held = [row.key for row in self.grid.table.rows]
+        self._forget(snapshot)
         self.header.show(snapshot, self.app.status)
         self.grid.show(query.table(snapshot, self.view, held, self._steady))
         self.footer.tick(self._position())
+
+    def _forget(self, snapshot: Snapshot) -> None:
+        """Let go of tagged and followed rows that have ended: this is the last snapshot that has them."""
+        if not self.grid.tagged and self.grid.followed is None:
+            return
+        ended: dict[Key, str] = {row.key: row.name for row in snapshot.gone}
+        for process in (*snapshot.processes.values(), *snapshot.gone):
+            ended.update((row.key, row.name) for row in process.gone)
+            if process.mark == "gone":
+                ended.update((row.key, row.name) for row in process.threads.values())
+        self.grid.tagged -= ended.keys()
+        if self.grid.followed in ended:
+            self.say(f"{ended[self.grid.followed]} has ended: no longer following")
+            self.grid.followed = None
 
     def interest(self, attached: frozenset[int] | None) -> Interest:
         """What is in sight, and what its columns need read."""
@@ -108,7 +121,7 @@ class MainScreen(Screen[None]):
             self.show(self.app.snapshot)
         self.app.look()
         if said:
-            self.footer.say(said)
+            self.say(said)
 
     def on_grid_moved(self, event: Grid.Moved) -> None:
         """While the user moves, the order holds still, and what comes into sight is read."""
@@ -123,8 +136,8 @@ class MainScreen(Screen[None]):
         row = event.row
         if isinstance(row, GroupRow):
             self._set_folded(row.key, folded=not self.view.is_folded(row.key))
-        else:
-            self.app.open_process(row.pid, row.tid)
+        elif not self.app.open_process(row.pid, row.tid):
+            self.say(f"{row.name} has ended")
 
     def on_grid_heading_clicked(self, event: Grid.HeadingClicked) -> None:
         """Sort by it, or turn the order round."""
@@ -154,7 +167,8 @@ class MainScreen(Screen[None]):
         """Sort by the column beside the present one, among those in sight."""
         keys = [field.key for field, _ in self.grid.widths(self.grid.size.width)]
         at = keys.index(self.view.sort) if self.view.sort in keys else -1 if by > 0 else 0
-        self.action_sort(keys[(at + by) % len(keys)])
+        if keys:
+            self.action_sort(keys[(at + by) % len(keys)])
 
     def action_reverse(self) -> None:
         """Turn the order round."""
@@ -164,7 +178,8 @@ class MainScreen(Screen[None]):
     def action_tree(self) -> None:
         """Tree or flat list."""
         layout: query.Layout = "flat" if self.view.layout == "tree" else "tree"
-        self.change(replace(self.view, layout=layout, threads=True), f"layout: {layout}")
+        view = replace(self.view, layout=layout, threads=True, folded=frozenset(), all_folded=False)
+        self.change(view, f"layout: {layout}")
 
     def action_group(self) -> None:
         """The next layout."""
@@ -186,6 +201,8 @@ class MainScreen(Screen[None]):
     def _heading_key(self) -> Key | None:
         """The heading the cursor is on or under."""
         row = self.grid.chosen
+        if self.view.layout == "flat" or not self.view.threads:
+            return None
         if isinstance(row, (ProcessRow, GroupRow)):
             return row.key
         snapshot = self.app.snapshot
@@ -199,14 +216,14 @@ class MainScreen(Screen[None]):
 
     def action_fold(self) -> None:
         """Fold the heading of the chosen row."""
-        key = self._heading_key() if self.view.layout != "flat" else None
+        key = self._heading_key()
         if key is not None:
             self.grid.cursor = key
             self._set_folded(key, folded=True)
 
     def action_unfold(self) -> None:
         """Unfold the chosen heading."""
-        key = self._heading_key() if self.view.layout != "flat" else None
+        key = self._heading_key()
         if key is not None:
             self._set_folded(key, folded=False)
 
@@ -284,92 +301,73 @@ class MainScreen(Screen[None]):
 
     # -- typing ------------------------------------------------------------------------------------
 
-    def ask(self, purpose: str, label: str, value: str = "") -> None:
-        """Ask for a line of text in the footer's place."""
-        if self._prompt is None:
-            self._prompt = Prompt(purpose, label, value)
-            self.footer.display = False
-            self.mount(self._prompt)
-            self._prompt.focus()
-
     def action_search(self) -> None:
         """Search in names."""
-        self.ask("search", "search: a name, a command or a pid")
+        self._search_from = self.grid.cursor_index
+        self.ask("search", "search", "a name, a command or a pid")
 
     def action_filter(self) -> None:
         """Filter by an expression."""
         now = self.view.filter.source if self.view.filter else ""
-        self.ask("filter", "filter: cpu>5 user=www name~worker state=R,D", now)
+        self.ask("filter", "filter", "cpu>5 user=www name~worker state=R,D", now)
 
     def action_user(self) -> None:
         """Only one user's processes."""
-        self.ask("user", "user: a name or a uid; empty for all", self.view.user or "")
+        self.ask("user", "user", "a name or a uid; empty for all", self.view.user or "")
 
-    def on_input_changed(self, event: Prompt.Changed) -> None:
-        """Search as it is typed."""
-        prompt = event.input
-        if isinstance(prompt, Prompt) and prompt.purpose == "search":
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Search as it is typed, always from where the search began."""
+        super().on_input_changed(event)
+        if self.prompt is not None and self.prompt.purpose == "search":
             self.grid.searched = event.value
-            if event.value:
-                self.grid.find(event.value, self.grid.cursor_index, 1)
+            if event.value and not self.grid.find(event.value, self._search_from, 1):
+                self.prompt.complain("no row has it")
             self.grid.repaint()
 
-    def on_input_submitted(self, event: Prompt.Submitted) -> None:
-        """Take the line."""
-        prompt = event.input
-        if not isinstance(prompt, Prompt):
-            return
-        value = event.value.strip()
-        try:
-            said, role = self._take(prompt.purpose, value), " "
-        except UsageError as error:
-            # What was typed stays, to be mended.
-            prompt.tooltip = None
-            self.footer.say(str(error), "r")
-            self._close_prompt()
-            return
-        self._close_prompt()
-        if said:
-            self.footer.say(said, role)
-
-    def _take(self, purpose: str, value: str) -> str:
+    def take_line(self, purpose: str, value: str) -> str:
+        """Take what was typed; raises UsageError if it makes no sense."""
         if purpose == "filter":
             self.change(replace(self.view, filter=filters.parse_filter(value)))
         elif purpose == "user":
+            self._check_user(value)
             self.change(replace(self.view, user=value or None))
         elif purpose == "delay":
             return self.app.take_delay(value)
         elif purpose == "search":
             self.grid.searched = value
-            found = not value or self.grid.find(value, self.grid.cursor_index, 1)
-            return "" if found else f"no row has {value!r}"
+            if value and not self.grid.find(value, self._search_from, 1):
+                return f"no row has {value!r}"
         return ""
 
-    def key_escape(self) -> None:
-        """Leave a prompt as it was."""
-        if self._prompt is not None:
-            if self._prompt.purpose == "search":
-                self.grid.searched = ""
-            self._close_prompt()
-        else:
-            self.action_release()
+    def _check_user(self, wanted: str) -> None:
+        snapshot = self.app.snapshot
+        if wanted and snapshot is not None:
+            users = {row.user for row in snapshot.processes.values()}
+            if wanted not in users and wanted not in {str(row.uid) for row in snapshot.processes.values()}:
+                message = f"no process of user {wanted!r}"
+                raise UsageError(message, f"there are {', '.join(sorted(users)[:4])}")
 
-    def _close_prompt(self) -> None:
-        if self._prompt is not None:
-            self._prompt.remove()
-            self._prompt = None
-            self.footer.display = True
-            self.grid.focus()
-            self.grid.repaint()
+    def on_prompt_left(self) -> None:
+        """Leave everything as it was."""
+        if self.prompt is not None and self.prompt.purpose == "search":
+            self.grid.searched = ""
+        super().on_prompt_left()
+        self.grid.repaint()
 
     def action_search_next(self) -> None:
         """The next match."""
-        if self.grid.searched:
-            self.grid.find(self.grid.searched, self.grid.cursor_index + 1, 1)
+        self._search_on(1)
 
     def action_search_previous(self) -> None:
         """The previous match; without a search, sort by PID as top's N does."""
         if self.grid.searched:
-            self.grid.find(self.grid.searched, self.grid.cursor_index - 1, -1)
+            self._search_on(-1)
         else:
             self.action_sort("pid")
+
+    def _search_on(self, step: int) -> None:
+        wanted = self.grid.searched
+        if not wanted:
+            self.say("nothing is searched for yet: / searches")
+        elif not self.grid.find(wanted, self.grid.cursor_index + step, step):
+            self.say(f"no row has {wanted!r}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from threadtop.text import FILLER, fit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 Line: TypeAlias = tuple[str, str]
 
@@ -49,6 +49,10 @@ class LineBuilder:
         self.length += len(cells)
         return self
 
+    def join(self, other: LineBuilder) -> LineBuilder:
+        """Append the pieces of another; returns itself."""
+        return self.roles("".join(other._cells), "".join(other._roles))
+
     def pad(self, width: int) -> LineBuilder:
         """Append spaces up to ``width`` cells; returns itself."""
         return self.add(" " * max(0, width - self.length))
@@ -81,6 +85,16 @@ def fit_line(line: Line, width: int) -> Line:
     """A line of exactly ``width`` cells; what does not fit ends in an ellipsis."""
     cells, roles = line
     return spread((fit(cells, width), roles[:width].ljust(width)))
+
+
+def fitted(parts: Iterable[LineBuilder], width: int, gap: int = 3) -> Line:
+    """The parts one after the other, the most important first: one for which there is no room is left out whole."""
+    line = LineBuilder()
+    for part in parts:
+        between = gap if line.length else 0
+        if part.length and line.length + between + part.length <= width:
+            line.add(" " * between).join(part)
+    return line.line(width)
 
 
 def blank(width: int) -> Line:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.screen import Screen
-
-from threadtop import text
-from threadtop.sampler import Interest
+from threadtop import fields, text
+from threadtop.interest import Interest
+from threadtop.tui import paint
+from threadtop.tui.accents import BUSY_PCT
 from threadtop.tui.commands import GLOBAL, PROCESS, Action, bindings
 from threadtop.tui.footer import Footer
 from threadtop.tui.paint import LineBuilder
@@ -16,12 +16,12 @@ from threadtop.tui.painted import Painted
 from threadtop.tui.panes import PANES
 from threadtop.tui.panes.pane import Opened
 from threadtop.tui.panes.threads import ThreadsPane
+from threadtop.tui.table_screen import TableScreen
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from threadtop.snapshot import ProcessRow, Snapshot
-    from threadtop.tui.app import ThreadtopApp
     from threadtop.tui.paint import Line
     from threadtop.tui.panes.pane import Pane
 
@@ -44,27 +44,35 @@ class ProcessTitle(Painted):
         del height
         if self.opened is None:
             return []
-        row = self.opened.process
-        line = LineBuilder().add(f" {text.visible(row.process)} {row.pid} ", "t")
-        if self.ended:
-            line.add(" ended: its last figures are kept ", "s").add(" ")
-        if self.paused:
-            line.add(" PAUSED ", "s").add(" ")
-        line.add(f" {text.visible(row.user)}  ", ".")
-        line.add(f"{row.thread_count}", "b").add(" threads  ", ".")
-        line.add("cpu ", ".").add(f"{text.percent(row.cpu_pct)} %", "g" if row.cpu_pct else " ").add("  wait ", ".")
-        line.add(f"{text.percent(row.wait_pct)} %", "w" if (row.wait_pct or 0) >= 5 else " ")  # noqa: PLR2004 as the grid
-        line.add("  switches/s ", ".").add(text.rate(row.vol_per_s), "v").add(" vol ", ".")
-        line.add(text.rate(row.invol_per_s), " ").add(" invol  ", ".")
-        line.add("res ", ".").add(text.size(row.rss_bytes) if row.rss_bytes else text.UNKNOWN)
         tabs = LineBuilder().add(" ", "h")
         for index, pane in enumerate(PANES):
             tabs.add(f" {pane.NAME} ", "H" if index == self.tab else "h").add(" ", "h")
         tabs.add(" " * max(0, width - tabs.length), "h")
-        return [line.line(width), tabs.line(width)]
+        return [self._identity(self.opened.process, width), tabs.line(width)]
+
+    def _identity(self, row: ProcessRow, width: int) -> Line:
+        name = LineBuilder().add(f" {text.visible(row.process)} {row.pid} ", "t")
+        if self.ended:
+            name.add(" ended: its last figures are kept ", "s").add(" ")
+        if self.paused:
+            name.add(" PAUSED ", "s").add(" ")
+        threads = (
+            LineBuilder().add(f"{row.thread_count}", "b").add(" thread" if row.thread_count == 1 else " threads", ".")
+        )
+        cpu_role = "g" if (row.cpu_pct or 0) >= BUSY_PCT else "b"
+        cpu = LineBuilder().add("cpu ", ".").add(f"{text.percent(row.cpu_pct)} %", cpu_role)
+        wait_role = "w" if (row.wait_pct or 0) >= BUSY_PCT else " "
+        wait = LineBuilder().add("wait ", ".").add(f"{text.percent(row.wait_pct)} %", wait_role)
+        switches = LineBuilder().add("switches/s ", ".").add(text.rate(row.vol_per_s), "v").add(" vol ", ".")
+        switches.add(text.rate(row.invol_per_s), " ").add(" invol", ".")
+        memory = LineBuilder().add("res ", ".").add(text.size(row.rss_bytes) if row.rss_bytes else text.UNKNOWN)
+        user = LineBuilder().add(text.visible(row.user), ".")
+        if name.length > width:
+            return name.line(width)
+        return paint.fitted([name, threads, cpu, wait, switches, user, memory], width, gap=2)
 
 
-class ProcessScreen(Screen[None]):
+class ProcessScreen(TableScreen):
     """One process, in panes."""
 
     ACTIONS: ClassVar[tuple[Action, ...]] = (
@@ -79,7 +87,6 @@ class ProcessScreen(Screen[None]):
         Action("hide_idle", "i", "i", "hide idle threads, or show them", "idle"),
     )
     BINDINGS: ClassVar[list[Any]] = bindings(ACTIONS)
-    app: ThreadtopApp
 
     def __init__(self, pid: int, tid: int) -> None:
         """Open the process ``pid``, with the cursor on ``tid`` if it is one of its threads."""
@@ -89,7 +96,7 @@ class ProcessScreen(Screen[None]):
         self._row: ProcessRow | None = None
         self.title_lines = ProcessTitle()
         self.panes: list[Pane] = [pane() for pane in PANES]
-        self.footer = Footer((*PROCESS, *self.ACTIONS[len(PROCESS) :], *GLOBAL))
+        self.footer = Footer((*self.ACTIONS, *GLOBAL))
 
     def compose(self) -> ComposeResult:
         """Title, panes of which one shows, footer."""
@@ -137,6 +144,16 @@ class ProcessScreen(Screen[None]):
         """What the open pane needs."""
         return self.pane.interest(Interest(attached=attached), self.pid)
 
+    def focus_table(self) -> None:
+        """The open pane takes the keys."""
+        self.pane.focus()
+
+    def take_line(self, purpose: str, value: str) -> str:
+        """Take the seconds between two refreshes; raises UsageError."""
+        if purpose == "delay":
+            return self.app.take_delay(value)
+        return super().take_line(purpose, value)
+
     def on_grid_moved(self) -> None:
         """Read what came into sight."""
         self.footer.position = self.pane.position()
@@ -152,6 +169,8 @@ class ProcessScreen(Screen[None]):
         self.title_lines.tab = index % len(self.panes)
         self.pane.display = True
         self.pane.focus()
+        is_table = isinstance(self.pane, ThreadsPane)
+        self.footer.name_keys((*(self.ACTIONS if is_table else PROCESS), *GLOBAL))
         self.app.look()
         self.app.feed.hurry()
         if self.app.snapshot is not None:
@@ -182,8 +201,11 @@ class ProcessScreen(Screen[None]):
     def action_sort_move(self, by: int) -> None:
         """Sort by the column beside the present one."""
         if isinstance(self.pane, ThreadsPane):
-            keys = [key for key in self.pane.view.columns if key != "command"]
-            self.action_sort(keys[(keys.index(self.pane.view.sort) + by) % len(keys)])
+            shown = [field.key for field, _ in self.pane.widths(self.pane.size.width)]
+            keys = [key for key in shown if key in fields.BY_KEY]
+            at = keys.index(self.pane.view.sort) if self.pane.view.sort in keys else -1 if by > 0 else 0
+            if keys:
+                self.action_sort(keys[(at + by) % len(keys)])
 
     def action_reverse(self) -> None:
         """Turn the order round."""

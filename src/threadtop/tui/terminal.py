@@ -1,105 +1,216 @@
-"""The terminal: a driver that ends when its terminal does, signals, and what to leave behind."""
+"""The terminal: a driver that neither waits for it nor outlives it, and leaves it as it was."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
-import select
+import shutil
 import signal
 import sys
 import termios
-import threading
+import traceback
 from typing import TYPE_CHECKING, Any, Final
 
-from textual.constants import ESCAPE_DELAY
-from textual.drivers.linux_driver import LinuxDriver
+from textual import constants, events
+from textual.driver import Driver
+from textual.geometry import Size
 
 from threadtop.tui import _compat
+from threadtop.tui.output import Output
+from threadtop.tui.signals import Signals
 
 if TYPE_CHECKING:
-    from textual.app import App
-
     from threadtop.tui.app import ThreadtopApp
 
-# Alternate screen off, cursor on, colours off, wrap on, focus reports, bracketed paste and mouse off.
-RESTORE: Final = "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[m\x1b[?7h\x1b[?1004l\x1b[?2004l\x1b[?1000l\x1b[?1003l\x1b[?2048l"
 EXIT_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-_DRAIN_S: Final = 1.0
 HUNG_UP: Final = 128 + signal.SIGHUP
+
+# Alternate screen on, cursor off, keys told apart (kitty's protocol, its first level: a letter stays a letter,
+# should we be killed), pasted text marked, line wrap off; then: does it know synchronised updates?
+_ENTER: Final = "\x1b[?1049h\x1b[?25l\x1b[>1u\x1b[?2004h\x1b[?7l"
+_ASK_SYNC: Final = "\x1b[?2026$p"
+# Presses and the wheel only, in decimal numbers: each motion of the mouse would be a message over the link.
+_MOUSE_ON, _MOUSE_OFF = "\x1b[?1000h\x1b[?1006h", "\x1b[?1006l\x1b[?1000l"
+_LEAVE: Final = "\x1b[?2026l\x1b[m\x1b[?7h\x1b[?2004l\x1b[<u\x1b[?1049l\x1b[?25h"
+
+_DRAIN_S: Final = 1.0
 _READ_BYTES: Final = 4096
-_SEQUENCE_MS: Final = ESCAPE_DELAY * 1000 + 20  # a lone Escape is told by nothing following it
+_SEQUENCE_S: Final = constants.ESCAPE_DELAY + 0.02  # a lone Escape is told by nothing following it
+_NO_ECHO: Final = termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG
+_NO_CHANGE: Final = termios.IXON | termios.IXOFF | termios.ICRNL | termios.INLCR | termios.IGNCR
 
 
-class Terminal(LinuxDriver):
-    """Textual's driver, but a vanished terminal ends the program, and a stalled one cannot hold it."""
+class Terminal(Driver):
+    """Textual's driver, read and written in the event loop.
 
-    def __init__(self, app: App[Any], **options: Any) -> None:  # noqa: ANN401 Driver's own options
-        """As Textual's, with a pipe that wakes the input thread for its end."""
-        super().__init__(app, **options)
-        self._wake_out, self._wake_in = os.pipe()
+    Textual's own has a thread for each direction: the reading one wakes ten times a second, which costs as
+    much as a refresh, and spins on a terminal that has gone; the writing one holds the keys, the loop and
+    the interpreter's end when the link stalls.
+    """
 
-    def run_input_thread(self) -> None:
-        """Read keys until the end; an end of file or an error is a terminal that has gone.
+    def __init__(
+        self, app: ThreadtopApp, *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        """A terminal that is not yet taken."""
+        super().__init__(app, debug=debug, mouse=mouse, size=size or terminal_size())
+        self._threadtop = app
+        self._uses_mouse = mouse
+        self._running_loop = asyncio.get_running_loop()
+        self._input = _reopened(sys.__stdin__.fileno(), os.O_RDONLY)  # type: ignore[union-attr]
+        descriptor = _reopened(sys.__stdout__.fileno(), os.O_WRONLY)  # type: ignore[union-attr]
+        self._output = Output(descriptor, self._running_loop, app.caught_up, self._hang_up)
+        self._parser = _compat.KeyParser()
+        self._timeout: asyncio.TimerHandle | None = None
+        self._before: list[Any] | None = None
+        self._is_taken = False
+        self._is_reading = False
 
-        Textual's own loop wakes ten times a second, which costs as much as a refresh, and spins at
-        100 % on a descriptor that is readable for ever.  Here a timeout is set only while an escape
-        sequence may be half read.
-        """
-        parser = _compat.KeyParser()
-        poll = select.poll()
-        poll.register(self.fileno, select.POLLIN)
-        poll.register(self._wake_out, select.POLLIN)
-        timeout_ms: float | None = None
-        while not self.exit_event.is_set():
-            ready = [descriptor for descriptor, _ in poll.poll(timeout_ms)]
-            if self._wake_out in ready:
-                self.exit_event.wait(_DRAIN_S)  # it is set next
-                return
-            raw: bytes | None = None
-            if self.fileno in ready:
-                try:
-                    raw = os.read(self.fileno, _READ_BYTES)
-                except OSError:
-                    raw = b""
-                if not raw:
-                    self._hang_up()
-                    return
-            for message in parser.messages(raw):
-                self.process_message(message)
-            timeout_ms = _SEQUENCE_MS if raw is not None else None
+    @property
+    def is_behind(self) -> bool:
+        """Whether the terminal is slower than what is written to it."""
+        return self._output.is_behind
+
+    def write(self, data: str) -> None:
+        """Send ``data``; nothing once the terminal is left."""
+        if self._is_taken:
+            self._output.write(data)
+
+    # -- taking and leaving it ---------------------------------------------------------------------
+
+    def start_application_mode(self) -> None:
+        """Take the terminal."""
+        signals = self._threadtop.signals
+        if signals is not None:
+            signals.on(signal.SIGWINCH, self._tell_size)
+            signals.on(signal.SIGTSTP, self._suspend)
+            signals.on(signal.SIGCONT, self._continue)
+        self._take()
+        self._running_loop.add_reader(self._input, self._read)
+        self._is_reading = True
+        self._tell_size()
 
     def disable_input(self) -> None:
-        """Stop reading: the input thread is woken to notice."""
-        os.write(self._wake_in, b"x")
-        super().disable_input()
-        os.read(self._wake_out, _READ_BYTES)
+        """Read no more keys."""
+        if self._is_reading:
+            self._is_reading = False
+            self._running_loop.remove_reader(self._input)
 
-    def _hang_up(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has already ended
-            self._loop.call_soon_threadsafe(self._app.exit, HUNG_UP, HUNG_UP)
+    def stop_application_mode(self) -> None:
+        """Leave the terminal as it was."""
+        self.disable_input()
+        self._leave()
 
     def close(self) -> None:
-        """Wait for what is still to be written, but not for ever: a stalled link may never take it."""
-        writer = self._writer_thread
-        if writer is None:
+        """As stop_application_mode, for an end that went past it."""
+        self.stop_application_mode()
+
+    def _take(self) -> None:
+        # In the background this stops us (SIGTTOU), as it should: fg goes on from here.
+        with contextlib.suppress(termios.error):
+            before = termios.tcgetattr(self._input)
+            self._before = before if self._before is None else self._before
+            raw: list[Any] = [*self._before[:6], list(self._before[6])]
+            raw[0] &= ~_NO_CHANGE
+            raw[3] &= ~_NO_ECHO
+            raw[6][termios.VMIN], raw[6][termios.VTIME] = 1, 0
+            termios.tcsetattr(self._input, termios.TCSANOW, raw)
+        self._is_taken = True
+        self.write(_ENTER)
+        if self._uses_mouse:
+            self.write(_MOUSE_ON)
+        if os.environ.get("TERM_PROGRAM") != "Apple_Terminal":  # it writes the last letter on the screen
+            self.write(_ASK_SYNC)
+
+    def _leave(self) -> None:
+        if not self._is_taken:
             return
-        stopper = threading.Thread(target=writer.stop, daemon=True)
-        stopper.start()
-        stopper.join(_DRAIN_S)
-        if stopper.is_alive():
+        if not self._output.drain(_DRAIN_S):
+            self._output.discard()
+        if self._uses_mouse:
+            self.write(_MOUSE_OFF)
+        self.write(_LEAVE)
+        self._is_taken = False
+        self._output.drain(_DRAIN_S)
+        if self._before is not None:
             with contextlib.suppress(termios.error):
-                termios.tcflush(self.fileno, termios.TCOFLUSH)
-            stopper.join(_DRAIN_S)
+                termios.tcsetattr(self._input, termios.TCSANOW, self._before)
+                termios.tcflush(self._input, termios.TCIFLUSH)  # an answer that came too late is not for the shell
+            self._before = None
+
+    def _hang_up(self) -> None:
+        self.disable_input()
+        self._threadtop.end(HUNG_UP)
+
+    # -- signals -----------------------------------------------------------------------------------
+
+    def _tell_size(self) -> None:
+        size = Size(*terminal_size())
+        self.send_message(events.Resize(size, size))
+
+    def _suspend(self) -> None:
+        """Stop, with the terminal as it was; go on at once if there is no shell that could continue us."""
+        self._leave()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        if self._threadtop.signals is not None:
+            self._threadtop.signals.restore(signal.SIGTSTP)
+        self._take_again()
+
+    def _continue(self) -> None:
+        """After SIGSTOP nothing of the terminal is as we left it."""
+        if self._is_taken:
+            self.write(_LEAVE)
+            self._take_again()
+
+    def _take_again(self) -> None:
+        self._take()
+        self._tell_size()
+        self._threadtop.action_redraw()
+
+    # -- keys --------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        try:
+            raw = os.read(self._input, _READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            raw = b""
+        if raw:
+            self._parse(raw)
+        else:
+            self._hang_up()
+
+    def _parse(self, raw: bytes | None) -> None:
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
+        for message in self._parser.messages(raw):
+            self.process_message(message)
+        if raw is not None:
+            self._timeout = self._running_loop.call_later(_SEQUENCE_S, self._parse, None)
 
 
-def is_gone(descriptor: int) -> bool:
-    """Whether the controlling terminal has vanished (tcgetpgrp(3) fails on one that hung up)."""
-    try:
-        os.tcgetpgrp(descriptor)
-    except OSError:
-        return True
-    return False
+def _reopened(descriptor: int, mode: int) -> int:
+    """The terminal of ``descriptor`` opened anew, for O_NONBLOCK on the one we were given is the shell's, too."""
+    flags = mode | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
+    with contextlib.suppress(OSError):
+        os.tcgetpgrp(descriptor)  # fails unless it is our controlling terminal, which may be another user's (su)
+        return os.open("/dev/tty", flags)
+    with contextlib.suppress(OSError):
+        return os.open(os.ttyname(descriptor), flags)
+    return os.dup(descriptor)
+
+
+def terminal_size() -> tuple[int, int]:
+    """Columns and rows now; LINES and COLUMNS count only where the terminal does not know (a serial line)."""
+    with contextlib.suppress(OSError):
+        size = os.get_terminal_size(sys.__stdout__.fileno())  # type: ignore[union-attr]
+        if size.columns and size.lines:
+            return size.columns, size.lines
+    columns, lines = shutil.get_terminal_size()
+    return columns, lines
 
 
 def over_ssh() -> bool:
@@ -109,25 +220,27 @@ def over_ssh() -> bool:
 
 def run(app: ThreadtopApp) -> int:
     """Run the app; the terminal is as before when this returns, whatever ended it."""
-    app.watch_signals = _watch_signals
-    try:
-        app.run(mouse=not over_ssh())
-    finally:
-        _restore()
-    if app.failure is not None:
-        print(f"threadtop: {app.failure}", file=sys.stderr)  # noqa: T201 the screen is gone by now
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(app_fails)
+        app.signals = Signals(loop)
+        for number in EXIT_SIGNALS:
+            app.signals.on(number, lambda number=number: app.end(128 + number))  # type: ignore[misc]
+        await app.run_async(mouse=not over_ssh())
+
+    def app_fails(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if "handle" in context and isinstance(error, Exception):  # a callback of the loop: nobody else hears of it
+            _compat.fail(app, error)
+        else:
+            loop.default_exception_handler(context)
+
+    asyncio.run(main())
+    with contextlib.suppress(OSError):  # the terminal may have gone
+        if (error := _compat.failure(app)) is not None:
+            traceback.print_exception(error)
+            print("threadtop: this is a bug in threadtop; please report it", file=sys.stderr)  # noqa: T201
+        if app.failure is not None:
+            print(f"threadtop: {app.failure}", file=sys.stderr)  # noqa: T201 the screen is gone by now
     return app.return_code or 0
-
-
-def _watch_signals(app: ThreadtopApp) -> None:
-    loop = asyncio.get_running_loop()
-    for number in EXIT_SIGNALS:
-        loop.add_signal_handler(number, app.exit, 128 + number, 128 + number)
-
-
-def _restore() -> None:
-    with contextlib.suppress(OSError, termios.error):
-        attributes: list[Any] = termios.tcgetattr(sys.__stdin__.fileno())  # type: ignore[union-attr]
-        attributes[3] |= termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN
-        attributes[0] |= termios.ICRNL
-        termios.tcsetattr(sys.__stdin__.fileno(), termios.TCSANOW, attributes)  # type: ignore[union-attr]

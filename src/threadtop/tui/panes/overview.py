@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _LABEL: Final = 16
 _LIMITS: Final = (
-    ("Max open files", "open files"),
     ("Max processes", "processes"),
     ("Max stack size", "stack"),
     ("Max address space", "address space"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from threadtop import query, text
 from threadtop.fields import Field
+from threadtop.history import TICKS
 from threadtop.query import View
 from threadtop.snapshot import GroupRow
 from threadtop.tui.grid import Grid
@@ -15,8 +17,10 @@ if TYPE_CHECKING:
     from threadtop.interest import Interest
     from threadtop.query import Table
     from threadtop.snapshot import Row
+    from threadtop.tui.paint import Line
 
 _SPARK_LEAST: Final = 8
+_NAME: Final = 16
 _COLUMNS: Final = (
     "cpu_pct",
     "user_pct",
@@ -32,7 +36,7 @@ _COLUMNS: Final = (
     "wchan",
     "command",
 )
-# Sparkline columns: the series of history, its title, and the value that fills a column (None: its own highest).
+# Sparkline columns: the series of history, its title, and the value that fills a column (None: the highest in sight).
 _SPARKS: Final = (
     ("cpu_pct", "CPU", 100.0),
     ("wait_pct", "WAIT", 100.0),
@@ -63,6 +67,7 @@ class ThreadsPane(Grid, Pane):
         self.view = View(columns=_COLUMNS, layout="flat")
         self._steady = query.Steady()
         self._opened: Opened | None = None
+        self._most_switches = 1.0
 
     def open(self, opened: Opened) -> None:
         """Show the threads of the process."""
@@ -91,7 +96,22 @@ class ThreadsPane(Grid, Pane):
         history = [(_spark_field(series, title, room), room) for series, title, _ in _SPARKS[:count]]
         taken = sum(spark_width + 1 for _, spark_width in history)
         columns = super().widths(width - taken)
+        if columns and columns[-1][0].key == "command":
+            # A thread's name has 15 bytes: what it does not need shows more of the past.
+            command, command_width = columns[-1]
+            more = min(max(0, command_width - _NAME) // count, TICKS - room)
+            history = [(replace(spark, width=room + more), room + more) for spark, _ in history]
+            columns[-1] = command, command_width - more * count
         return [*columns[:-1], *history, *columns[-1:]]
+
+    def make_lines(self, width: int, height: int) -> list[Line]:
+        """As the grid's; but time moves the sparklines of rows that have not changed, too."""
+        self._lines = {}
+        if self._opened is not None:
+            history = self._opened.history
+            series = [history.series(row.key, "switches_per_s", width) for row in self.rows_in_sight()]
+            self._most_switches = max((value for values in series for value in values if value), default=1.0)
+        return super().make_lines(width, height)
 
     def cell(self, field: Field, row: Row, table: Table) -> str:
         """As the grid's; a sparkline from the history."""
@@ -104,9 +124,7 @@ class ThreadsPane(Grid, Pane):
         series = field.key.removeprefix("history.")
         values = self._opened.history.series(row.key, series, field.width)
         top = next(top for name, _, top in _SPARKS if name == series)
-        if top is None:
-            top = max((value for value in values if value is not None), default=1.0) or 1.0
-        return text.sparkline(values, field.width, top)
+        return text.sparkline(values, field.width, top or self._most_switches)
 
     def _role(self, field: Field, row: Row, *, is_still: bool) -> str:
         roles = {"history.cpu_pct": "u", "history.wait_pct": "w", "history.switches_per_s": "v"}

@@ -1,0 +1,99 @@
+"""What the screens with a table of threads have in common: a footer that answers, and a line to type into."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.screen import Screen
+
+from threadtop.errors import UsageError
+from threadtop.tui.commands import RESERVED
+from threadtop.tui.grid import Grid
+from threadtop.tui.prompt import Prompt
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.widgets import Input
+
+    from threadtop.tui.app import ThreadtopApp
+    from threadtop.tui.footer import Footer
+
+
+class TableScreen(Screen[None]):
+    """A screen with a footer, in whose place a line can be asked for."""
+
+    app: ThreadtopApp
+    footer: Footer
+
+    def __init__(self) -> None:
+        """Nothing is asked yet."""
+        super().__init__()
+        self.prompt: Prompt | None = None
+
+    def say(self, message: str, role: str = " ") -> None:
+        """Show a message in the footer for some ticks."""
+        self.footer.say(message, role)
+
+    def on_key(self, event: events.Key) -> None:
+        """Keys that do harm in other tools do nothing here yet, and say so."""
+        what = RESERVED.get(event.key)
+        if what is not None and isinstance(self.focused, Grid):
+            event.stop()
+            self.say(f"{event.key.upper() if len(event.key) > 1 else event.key} is kept for {what}, still to come")
+
+    # -- typing ------------------------------------------------------------------------------------
+
+    def ask(self, purpose: str, label: str, example: str, value: str = "") -> None:
+        """Ask for a line of text in the footer's place."""
+        if self.prompt is None:
+            self.prompt = Prompt(purpose, label, example, value)
+            self.footer.display = False
+            self._lock_focus(locked=True)
+            self.mount(self.prompt)
+
+    def _lock_focus(self, *, locked: bool) -> None:
+        """A click beside the line must not take the keys away from it."""
+        for grid in self.query(Grid):
+            grid.can_focus = not locked
+
+    def take_line(self, purpose: str, value: str) -> str:
+        """Take what was typed; returns what to say about it, raises UsageError if it makes no sense."""
+        del value
+        raise NotImplementedError(purpose)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take the line; one that makes no sense stays, with what is wrong."""
+        event.stop()
+        if self.prompt is None:
+            return
+        try:
+            said = self.take_line(self.prompt.purpose, event.value.strip())
+        except UsageError as error:
+            self.prompt.complain(str(error))
+            return
+        self.close_prompt()
+        if said:
+            self.say(said)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """What was wrong is being mended."""
+        event.stop()
+        if self.prompt is not None:
+            self.prompt.complain("")
+
+    def on_prompt_left(self) -> None:
+        """Leave everything as it was."""
+        self.close_prompt()
+
+    def close_prompt(self) -> None:
+        """Give the footer its place back."""
+        if self.prompt is not None:
+            self.prompt.remove()
+            self.prompt = None
+            self.footer.display = True
+            self._lock_focus(locked=False)
+            self.focus_table()
+
+    def focus_table(self) -> None:
+        """Give the keys to what they move in."""
+        next(iter(grid for grid in self.query(Grid) if grid.display), self).focus()
