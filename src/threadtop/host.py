@@ -6,7 +6,7 @@ import os
 import pwd
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
@@ -16,6 +16,7 @@ from threadtop.sample import CgroupSample, CpuTimes, HostSample
 if TYPE_CHECKING:
     from threadtop.procfs.reader import ProcReader
 
+SWAP_PASSES: Final = 8  # swap moves slowly, and psutil reads all of vmstat for it
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 
@@ -28,21 +29,27 @@ class HostReader:
         self._hostname = socket.gethostname()
         self._boot_time = psutil.boot_time()
         self._cgroup = find_cgroup(reader)
+        self._passes = 0
+        self._swap = psutil.swap_memory()
 
     def read(self) -> HostSample:
         """The machine now; counters are since boot."""
-        memory, swap = psutil.virtual_memory(), psutil.swap_memory()
+        memory = psutil.virtual_memory()
+        self._passes += 1
+        if self._passes % SWAP_PASSES == 0:
+            self._swap = psutil.swap_memory()
+        cores = tuple(map(_cpu_times, psutil.cpu_times(percpu=True)))
         return HostSample(
             hostname=self._hostname,
             boot_time=self._boot_time,
             load=os.getloadavg(),
-            cpu=_cpu_times(psutil.cpu_times()),
-            cores=tuple(map(_cpu_times, psutil.cpu_times(percpu=True))),
+            cpu=CpuTimes(*map(sum, zip(*cores, strict=True))),
+            cores=cores,
             switches=psutil.cpu_stats().ctx_switches,
             memory_total_bytes=memory.total,
             memory_used_bytes=memory.used,
-            swap_total_bytes=swap.total,
-            swap_used_bytes=swap.used,
+            swap_total_bytes=self._swap.total,
+            swap_used_bytes=self._swap.used,
             pressure_cpu=self._pressure("cpu"),
             pressure_io=self._pressure("io"),
             pressure_memory=self._pressure("memory"),

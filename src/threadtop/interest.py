@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-STATUS, WCHAN, MEMORY = "status", "wchan", "memory"
-ALL_NEEDS: Final = frozenset({STATUS, WCHAN, MEMORY})
+STATUS, WCHAN, MEMORY, CMDLINE = "status", "wchan", "memory", "cmdline"
+ALL_NEEDS: Final = frozenset({STATUS, WCHAN, MEMORY, CMDLINE})
 
 
 class Interest(NamedTuple):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from threadtop import fields, text
 from threadtop.filters import value_of
+from threadtop.interest import CMDLINE
 from threadtop.snapshot import GroupRow, ProcessRow
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ class View:
     def needs(self) -> frozenset[str]:
         """The costly reads that columns, sort and filter want."""
         shown = [fields.BY_KEY[key] for key in (*self.columns, self.sort)]
-        return fields.needs((*shown, *(self.filter.fields if self.filter else ())))
+        needs = fields.needs((*shown, *(self.filter.fields if self.filter else ())))
+        return needs | {CMDLINE} if self.full_command or self.filter else needs
 
 
 class Table(NamedTuple):

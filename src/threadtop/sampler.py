@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from threadtop.descriptors import Descriptors
 from threadtop.errors import DeniedError, GoneError
-from threadtop.interest import MEMORY, Interest
+from threadtop.interest import CMDLINE, MEMORY, Interest
 from threadtop.procfs import details, parse
 from threadtop.runs import Runs
 from threadtop.sample import Cost, HostSample, ProcessSample, Sample
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 EAGER_THREADS: Final = 2000  # read whole in the first pass; beyond that the sweep catches up
 ATTACHED_WHOLE: Final = 256  # threads of an attached process read whole in a pass, in turn
-SWEEP_LEAST, SWEEP_SHARE = 16, 128  # threads of the rest read whole in a pass: at least, and one in
+SWEEP_LEAST, SWEEP_SHARE = 4, 128  # threads of the rest read whole in a pass: at least, and one in
 DENIED_RETRY_PASSES: Final = 30
+IDENTITY_PASSES: Final = 8
 LIST_PASSES: Final = 16  # /proc is listed at least once in so many passes
 NEVER_RAN: Final = b"0 0 0\n"  # schedstat of a thread that was never on a CPU, or of a kernel that does not count
 
@@ -214,7 +215,9 @@ class Sampler:
         leader = process.tasks.get(process.pid)
         if leader is not None and leader.read_pass != self._pass and MEMORY in self._interest.needs:
             self._read_whole(process, leader, stat_only=True)
-        if self._interest.everything or process.pid in self._visible_pids:
+        is_shown = self._interest.everything or process.pid in self._visible_pids
+        # A command line seldom changes (setproctitle): unless it is shown, a look now and then will do.
+        if is_shown and (CMDLINE in self._interest.needs or not (self._pass + process.pid) % IDENTITY_PASSES):
             self._whole.read_identity(process)
 
     def _list_tasks(self, process: Process) -> None:
