@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from threadtop.snapshot import Mark
 
 _STATE: Final = attrgetter("state")
+_HEADING: Final = attrgetter("command", "name", "uid", "ppid")  # what the rows of threads repeat of their process
+_SUMMED: Final = ("user_pct", "system_pct", "wait_pct", "vol_per_s", "invol_per_s")
+_RATES: Final = attrgetter(*_SUMMED)
 SECOND_NS: Final = 1_000_000_000
 FEW_TICKS: Final = 10  # so few samples in an interval say little about how user and system time divide
 CORE_PCT: Final = 100.0  # a thread cannot use more than one core: more is the coarseness of the clock
@@ -90,28 +93,23 @@ def _process_row(
     threads = process.threads
     rows: dict[int, ThreadRow] = {}
     changed: Iterable[int] = threads
-    if old_row is not None and old is not None:
-        same_heading = (old.command, old.name, old.uid, old.ppid) == (
-            process.command,
-            process.name,
-            process.uid,
-            process.ppid,
-        )
-        if same_heading:
-            rows = dict(old_row.threads)
-            changed = _changed(old.threads, threads, old_row.moving)
-            for tid in rows.keys() - threads.keys():
-                del rows[tid]
+    if old_row is not None and old is not None and _HEADING(old) == _HEADING(process):
+        rows = dict(old_row.threads)
+        changed = _changed(old.threads, threads, old_row.moving)
     old_threads: Mapping[int, ThreadSample] = old.threads if old else {}
     since_ns = before.at_ns if before else 0
+    has_arrived = False
     for tid in changed:
         thread, old_thread = threads[tid], old_threads.get(tid)
         if old_thread is not None and old_thread.start_ticks != thread.start_ticks:
             old_thread = None  # another thread under a tid that was free again
+        has_arrived |= old_thread is None
         mark: Mark = "new" if before is not None and old_thread is None else ""
         rows[tid] = _thread_row(process, user, old_thread, thread, since_ns, mark)
     gone: tuple[ThreadRow, ...] = ()
-    if old_row is not None:
+    if old_row is not None and (has_arrived or len(old_row.threads) != len(threads)):
+        for tid in rows.keys() - threads.keys():
+            del rows[tid]
         gone = tuple(
             row._replace(mark="gone")
             for tid, row in old_row.threads.items()
@@ -120,6 +118,10 @@ def _process_row(
     moving = tuple(tid for tid in changed if _is_moving(rows[tid]))
     active = [rows[tid] for tid in moving]
     leader = threads.get(process.pid)
+    sums: list[float | None] = [None] * len(_SUMMED) if old is None else [0.0] * len(_SUMMED)
+    if old is not None and active:
+        sums = [_sum(values) for values in zip(*map(_RATES, active), strict=True)]
+    user_pct, system_pct, wait_pct, vol_per_s, invol_per_s = sums
     return ProcessRow(
         pid=process.pid,
         start_ticks=process.start_ticks,
@@ -131,11 +133,11 @@ def _process_row(
         kernel=process.kernel,
         state=process.state,
         cpu_pct=_process_cpu_pct(process, old, since_ns, active),
-        user_pct=_sum(row.user_pct for row in active) if old else None,
-        system_pct=_sum(row.system_pct for row in active) if old else None,
-        wait_pct=_sum(row.wait_pct for row in active) if old else None,
-        vol_per_s=_sum(row.vol_per_s for row in active) if old else None,
-        invol_per_s=_sum(row.invol_per_s for row in active) if old else None,
+        user_pct=user_pct,
+        system_pct=system_pct,
+        wait_pct=wait_pct,
+        vol_per_s=vol_per_s,
+        invol_per_s=invol_per_s,
         cpu_ns=process.cpu_ns if process.cpu_ns is not None else _sum_ns(threads.values()),
         rss_bytes=process.rss_bytes,
         vsize_bytes=process.vsize_bytes,
@@ -277,13 +279,14 @@ def _totals(rows: Iterable[ProcessRow]) -> Totals:
     waiting_pct = 0.0
     vol: float | None = None
     invol: float | None = None
-    thread_states: Counter[str] = Counter()
-    process_states: Counter[str] = Counter()
+    thread_states: dict[str, int] = {}
+    process_states: dict[str, int] = {}
     for row in rows:
         processes += 1
         threads += row.thread_count
-        thread_states.update(row.states)
-        process_states[row.state] += 1
+        for state, count in row.states.items():
+            thread_states[state] = thread_states.get(state, 0) + count
+        process_states[row.state] = process_states.get(row.state, 0) + 1
         if row.vol_per_s is not None:
             vol = (vol or 0.0) + row.vol_per_s
         if row.invol_per_s is not None:
