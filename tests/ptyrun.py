@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
 DEADLINE_S: Final = 40.0  # for what takes a fraction of a second on an idle machine
 LAUNCHER: Final = Path(__file__).parent / "programs" / "onpty.py"
-QUIET_S: Final = 0.12
-ROW: Final = r"\d:\d\d\.\d\d "  # a thread's CPU time
+QUIET_S: Final = 0.05
+QUIET_NS: Final = 1_500_000  # a paint takes more
+ROW: Final = r"COMMAND *\n.*\w"  # a line below the headings
 ANSWERS: Final = {b"\x1b[?2026$p": b"\x1b[?2026;2$y"}
+ESCAPE: Final = "\x1b[27u"  # as kitty's protocol has it: a bare one is told by nothing following it for a while
 SYNC_START, SYNC_END = b"\x1b[?2026h", b"\x1b[?2026l"
 
 # What pyte takes for something else: kitty's key protocol and questions to the terminal.
@@ -47,6 +49,11 @@ def _seen(cell: pyte.screens.Char) -> tuple[object, ...]:
 
 def _words(row: Row) -> str:
     return "".join(str(cell[0]) for cell in row).rstrip()
+
+
+def _differences(was: Row, now: Row) -> str:
+    cells = [(column, *pair) for column, pair in enumerate(zip(was, now, strict=True)) if pair[0] != pair[1]]
+    return f"{len(cells)} cells, the first {cells[:2]}"
 
 
 def threadtop(*arguments: str) -> list[str]:
@@ -156,26 +163,25 @@ class PtyRun:
         self.wait(lambda: re.search(text, self.text), text, deadline_s)
 
     def settle(self, *, reads: bool = True) -> None:
-        """Read until the program sleeps: its main thread has not run for a while and sent nothing."""
+        """Read until the program sleeps: its main thread has hardly run for a while and sent nothing."""
         deadline = time.monotonic() + DEADLINE_S
         while time.monotonic() < deadline:
-            ran, size = self._main_thread(), len(self.data)
+            ran_ns, size = self._ran_ns(), len(self.data)
             if reads:
                 while self.pump(QUIET_S):
                     pass
             else:
                 time.sleep(QUIET_S)
-            if ran.endswith("S") and self._main_thread() == ran and len(self.data) == size:
+            if self._ran_ns() - ran_ns < QUIET_NS and len(self.data) == size and self.state not in "RD":
                 return
         message = f"never quiet\n{self.text}"
         raise AssertionError(message)
 
-    def _main_thread(self) -> str:
+    def _ran_ns(self) -> int:
         try:
-            schedstat = Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text(encoding="ascii")
-            return schedstat + self.state
+            return int(Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text(encoding="ascii").split()[0])
         except FileNotFoundError:
-            return "gone S"
+            return 0
 
     # -- the process -------------------------------------------------------------------------------
 
@@ -222,7 +228,7 @@ class PtyRun:
         self.settle()
         before, after = self.full_paints[count]
         wrong = [
-            f"row {row}: {_words(was)!r}\n    not {_words(now)!r}"
+            f"row {row}: {_words(was)!r}\n    not {_words(now)!r}: {_differences(was, now)}"
             for row, (was, now) in enumerate(zip(before, after, strict=True))
             if was != now
         ]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 
 # Textual reads its settings when it is imported: as tui.run has them.
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 os.environ["TEXTUAL_SMOOTH_SCROLL"] = "0"
 
+from textual import events
 from textual.drivers.headless_driver import HeadlessDriver
+from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 
 import scripted
 from threadtop.cli import Options
@@ -32,6 +36,9 @@ if TYPE_CHECKING:
     from threadtop.snapshot import Row, Snapshot
 
 
+CALM_ROUNDS = 3
+
+
 class CountingDriver(HeadlessDriver):
     """A terminal that keeps what is written to it; unlike a headless one it is painted on."""
 
@@ -50,8 +57,8 @@ class CountingDriver(HeadlessDriver):
         self.written.append(data)
 
     def take(self) -> str:
-        """What was written since the last call, without the marks of synchronised updates."""
-        data = re.sub(r"\x1b\[\?2026[hl]", "", "".join(self.written))
+        """What was written since the last call."""
+        data = "".join(self.written)
         self.written.clear()
         return data
 
@@ -64,22 +71,44 @@ class Session:
         self.app = app
         self.pilot = pilot
 
+    async def settle(self) -> None:
+        """Wait until no message is under way and nothing is left to paint.
+
+        Pilot.press waits for the process's CPU clock to stand still, which takes 50 ms a key and is a guess on a busy
+        machine; this looks at the queues.
+        """
+        calm = 0
+        while calm < CALM_ROUNDS:
+            await self.pilot.pause(0)
+            screens = self.app.screen_stack
+            pumps = (self.app, *screens, *chain.from_iterable(screen.walk_children() for screen in screens))
+            calm = 0 if any(pump._message_queue.qsize() or pump._next_callbacks for pump in pumps) else calm + 1
+
     async def take(self, *snapshots: Snapshot) -> None:
         """Hand the app snapshots as its feed would."""
         for shot in snapshots:
             self.app.take(shot)
-            await self.pilot.pause()
+            await self.settle()
 
     async def press(self, *keys: str) -> None:
-        """Press keys and wait until the app has dealt with them."""
+        """Press keys, each once the app has dealt with the one before."""
         for key in keys:
-            await self.pilot.press(key)
-            await self.pilot.pause()
+            name = key if len(key) > 1 or key.isalnum() else _character_to_key(key)
+            try:
+                character: str | None = unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(name, name)))
+            except KeyError:
+                character = name if len(name) == 1 else None
+            self.app.post_message(events.Key(name, character))
+            await self.settle()
+
+    async def resize(self, width: int, height: int) -> None:
+        """Give the terminal another size."""
+        await self.pilot.resize_terminal(width, height)
+        await self.settle()
 
     async def type(self, line: str) -> None:
         """Type characters, and Enter."""
-        names = {" ": "space", "\\": "backslash"}
-        await self.press(*(names.get(character, character) for character in line), "enter")
+        await self.press(*line, "enter")
 
     @property
     def grid(self) -> Grid:

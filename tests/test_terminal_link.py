@@ -39,8 +39,9 @@ def watch_child(run: PtyRun) -> None:
 
 def suspended(run: PtyRun) -> None:
     """Stop it by Ctrl+Z, and see the terminal as before."""
+    count = run.data.count(b"stopped by SIGTSTP")
     run.send(CTRL_Z)
-    run.wait(lambda: b"stopped by SIGTSTP" in run.data, "stopped")
+    run.wait(lambda: run.data.count(b"stopped by SIGTSTP") > count, "stopped")
     assert run.state == "T"
     assert run.attributes_now() == run.attributes
     assert run.modes()[25]

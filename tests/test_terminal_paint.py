@@ -7,29 +7,30 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ptyrun import ROW, running
+from ptyrun import ESCAPE, ROW, running
+from threadtop.tui import paint
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MOVES = ["j", "k", "\x1b[A", "\x1b[B", "\x1b[5~", "\x1b[6~", "g", "G", "\x1b[C", "\x1b[D", " "]
-LOOKS = [*"PMTSQ<>RtvH*iKcI1FUn", "\x14", "\x1b"]
+LOOKS = [*"PMTSQ<>RtvH*iKcI1FUn", "\x14", ESCAPE]
 ERRANDS = [
-    ("\\", "cpu>=0 name~k", "\r"),
-    ("\\", "cpu>>", "\r"),
+    ("\\", "cpu>=0 name~k", "\r", ESCAPE),
+    ("\\", "cpu>>", "\r", ESCAPE),
     ("/", "kwork", "\r"),
-    ("/", "thread", "\x1b"),
+    ("/", "thread", ESCAPE),
     ("=",),
-    ("u", "root", "\r"),
+    ("u", "root", "\r", ESCAPE),
     ("?", "\x1b[6~", "j", "q"),
     ("s", "j", "j", "\r"),
     ("C", "j", " ", "\r"),
-    ("C", "j", "j", "\x1b"),
-    ("\x10", "tre", "\x1b"),
-    ("\r", "j", "\t", "\t", "\x1b"),
-    ("d", "2", "\r"),
+    ("C", "j", "j", ESCAPE),
+    ("\x10", "tre", ESCAPE),
+    ("\r", "j", "\t", "\t", ESCAPE),
+    ("d", "2", "\r", ESCAPE),
 ]
-STEPS = 25
+STEPS = 10
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -54,6 +55,12 @@ def test_small_paints_amount_to_the_whole(tmp_path: Path, seed: int) -> None:
                 raise AssertionError(message) from error
         run.press("q")
         assert run.wait_exit() == 0
+
+
+def test_blanks_of_the_chosen_row() -> None:
+    """Where the chosen row is reversed, a blank shows the colour of its role: it is sent when that changes."""
+    was, now = paint.selected((" ", "w")), paint.selected((" ", " "))
+    assert paint.changed_spans(was, now) == [(0, 1)]
 
 
 def test_live_paints_amount_to_the_whole(tmp_path: Path) -> None:
@@ -92,7 +99,7 @@ def test_resize_with_something_open(tmp_path: Path, keys: str) -> None:
             run.resize(*size)
             run.settle()
         run.check_screen()
-        run.press("\x1b")
+        run.press(ESCAPE)
         run.wait_for(ROW)
         run.check_screen()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -238,7 +239,7 @@ async def test_nothing_is_written_without_asking(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     async with running() as session:
         await session.press("S", "t", "i", "1", "C", "space", "enter", "ctrl+t")
-    assert list(tmp_path.iterdir()) == []
+    assert os.listdir(tmp_path) == []
 
 
 async def test_a_configuration_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,9 +296,8 @@ async def test_the_palette_runs_actions() -> None:
     async with running() as session:
         await session.press("colon")
         await session.press(*"run-queue")
-        await session.app.workers.wait_for_complete()
-        await session.press("down", "enter")
         await session.pilot.pause()
+        await session.press("down", "enter")
         assert view(session).sort == "wait_pct"
 
 

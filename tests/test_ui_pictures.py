@@ -141,8 +141,7 @@ async def test_every_line_fills_the_screen() -> None:
     """Whatever the size, each painted line is exactly as wide as its widget and there are as many as it is high."""
     async with running(*TICKS[:6], size=(120, 40)) as session:
         for width, height in ((20, 5), (37, 11), (50, 20), (80, 24), (132, 43), (1, 1), (250, 60)):
-            await session.pilot.resize_terminal(width, height)
-            await session.pilot.pause()
+            await session.resize(width, height)
             for widget in session.painted():
                 assert {(len(cells), len(roles)) for cells, roles in widget._shown} <= {(widget.size.width,) * 2}
                 assert len(widget._shown) == widget.size.height

@@ -64,7 +64,7 @@ class History:
         column = 1 + SERIES.index(name)
         for tick in range(first, self._began[key]):
             values[tick - first] = None
-        for at in range(0, len(ring), _WIDTH):
+        for at in range(max(0, len(ring) - len(values) * _WIDTH), len(ring), _WIDTH):
             tick = int(ring[at])
             if tick >= first:
                 value = ring[at + column]

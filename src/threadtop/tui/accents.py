@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from threadtop import waits
 from threadtop.snapshot import GroupRow, ProcessRow
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from threadtop.snapshot import Row
 
 BUSY_PCT: Final = 5.0  # a share from which the eye should be drawn
+STARVED_PCT: Final = 20.0  # run-queue wait that outweighs all else
 SWITCHES: Final = 1000.0  # voluntary switches a second from which it should be
 PREEMPTED: Final = 100.0  # involuntary ones
 _STATE_ROLES: Final = {"D": "r", "T": "c", "t": "c", "Z": "m", "X": "m"}
@@ -26,8 +28,9 @@ def accent(row: Row) -> tuple[str, tuple[str, ...]]:
         pass
     elif row.state in _STATE_ROLES:
         role, columns = _STATE_ROLES[row.state], ("state", "reason")
-    elif wait_pct >= BUSY_PCT and wait_pct > cpu_pct:
-        role, columns = "w", ("wait_pct", "reason")
+    elif _starves(cpu_pct, wait_pct, row.vol_per_s or 0.0):
+        is_reason = getattr(row, "reason", None) == waits.RUN_QUEUE
+        role, columns = "w", ("wait_pct", "reason") if is_reason else ("wait_pct",)
     elif cpu_pct >= BUSY_PCT:
         role, columns = "g", ("cpu_pct", "state") if row.state == "R" else ("cpu_pct",)
     elif (row.vol_per_s or 0.0) >= SWITCHES:
@@ -35,6 +38,17 @@ def accent(row: Row) -> tuple[str, tuple[str, ...]]:
     elif (row.invol_per_s or 0.0) >= PREEMPTED:
         role, columns = "w", ("invol_per_s",)
     return role, columns
+
+
+def _starves(cpu_pct: float, wait_pct: float, vol_per_s: float) -> bool:
+    """Whether waiting for a CPU is what a thread does most.
+
+    Two spinners on one core wait as long as they run: the colour must not change sides with each
+    tremble.  A thread that switches thousands of times waits a little each time: that is not its news.
+    """
+    if wait_pct < BUSY_PCT or wait_pct < cpu_pct * 0.8:
+        return False
+    return wait_pct >= STARVED_PCT or vol_per_s < SWITCHES
 
 
 def plain_role(field: Field, row: Row, *, is_still: bool) -> str:

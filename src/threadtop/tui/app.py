@@ -10,12 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
+from textual.widgets import Input
 
 from threadtop import config, text
 from threadtop.cli import THEMES, Options
-from threadtop.feed import LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.errors import ThreadtopError, UsageError
 from threadtop.export import iso_time
+from threadtop.feed import LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.history import History
 from threadtop.tui import _compat, themes
 from threadtop.tui.commands import GLOBAL, Commands, bindings
@@ -81,10 +82,13 @@ class ThreadtopApp(App[int]):
 
     # -- start and end -----------------------------------------------------------------------------
 
+    def get_default_screen(self) -> MainScreen:
+        """The main screen is the lowest: a blank one below it would be painted first."""
+        return self._main
+
     def on_mount(self) -> None:
         """Begin to read."""
         self._loop_ = asyncio.get_running_loop()
-        self.push_screen(self._main)
         self.feed.deliver = self._deliver
         self._take()
         if self._warning:
@@ -104,6 +108,16 @@ class ThreadtopApp(App[int]):
     async def action_quit(self) -> None:
         """Leave, with exit code 0."""
         self.end(0)
+
+    def action_command_palette(self) -> None:
+        """Open the command palette; its cursor blinks no more than ours."""
+        super().action_command_palette()
+
+        def steady() -> None:
+            for line in self.screen.query(Input):
+                line.cursor_blink = False
+
+        self.screen.call_after_refresh(steady)
 
     def action_suspend_process(self) -> None:
         """Stop the whole job, as the terminal does on Ctrl+Z: a script that started us is to stop, too."""

@@ -98,9 +98,16 @@ RESERVED: Final = {
 """Keys of other tools for what threadtop does not do yet: they are bound to nothing on a table."""
 
 
+ALWAYS: Final = frozenset(("ctrl+l", "ctrl+z"))  # what is done to the terminal, whatever is typed into
+
+
 def bindings(actions: Iterable[Action]) -> list[Binding]:
     """Textual's bindings of some actions; the footer is our own."""
-    return [Binding(action.keys, action.name, action.help, show=False) for action in actions if action.keys]
+    return [
+        Binding(action.keys, action.name, action.help, show=False, priority=action.keys in ALWAYS)
+        for action in actions
+        if action.keys
+    ]
 
 
 class Commands(Provider):

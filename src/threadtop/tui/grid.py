@@ -158,7 +158,6 @@ class Grid(Painted, can_focus=True):
             self._scroll_to_cursor()
         else:
             self._keep_in_sight()
-        super().on_resize(_event)
         self.post_message(self.Moved(by_hand=False))
 
     # -- moving ----------------------------------------------------------------------------------

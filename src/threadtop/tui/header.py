@@ -226,6 +226,8 @@ class Header(Painted):
 
     def fit_height(self) -> None:
         """Take the lines that are needed and that the screen can spare."""
+        if self.snapshot is None:
+            return  # three lines until it is known: a change of height paints the whole screen again
         height = len(self._lines(self.app.size.width))
         if self.styles.height is None or self.styles.height.value != height:
             self.styles.height = height

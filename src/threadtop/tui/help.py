@@ -97,7 +97,7 @@ def help_lines(width: int) -> list[Line]:
     lines += [empty, _title("What each number is")]
     for name, words in _NUMBERS:
         lines += _entry(name, words, width, 24, "b")
-    lines += [empty, _title("Columns  (key and aliases are for --columns, -o and filters)")]
+    lines += [empty, _title("Columns"), *_entry("[...]", "names for --columns, -o and filters", width, 12, "b")]
     for field in fields.FIELDS:
         names = ", ".join(dict.fromkeys((field.key, *field.aliases)))
         lines += _entry(field.title, f"{field.help}.  [{names}]  source: {field.source}", width, 12, "b")

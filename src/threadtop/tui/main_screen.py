@@ -19,7 +19,6 @@ from threadtop.tui.table_screen import TableScreen
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
-    from textual.widgets import Input
 
     from threadtop.query import View
     from threadtop.snapshot import Key, Snapshot
@@ -43,7 +42,7 @@ class MainScreen(TableScreen):
         self.footer = Footer((*MOVES[1:2], *MAIN, *GLOBAL))
         self._held_until = 0.0
         self._steady = query.Steady()
-        self._search_from = 0
+        self._before_search: tuple[Key | None, int, int] = None, 0, 0
 
     def compose(self) -> ComposeResult:
         """Header, grid, footer."""
@@ -56,6 +55,10 @@ class MainScreen(TableScreen):
         self.grid.focus()
         if self.app.snapshot is not None:
             self.show(self.app.snapshot)
+
+    def on_resize(self) -> None:
+        """On a lower screen the header takes fewer lines."""
+        self.header.fit_height()
 
     def on_screen_resume(self) -> None:
         """Another screen lay on this one: bring it up to date."""
@@ -303,7 +306,7 @@ class MainScreen(TableScreen):
 
     def action_search(self) -> None:
         """Search in names."""
-        self._search_from = self.grid.cursor_index
+        self._before_search = self.grid.cursor, self.grid.cursor_index, self.grid.offset_rows
         self.ask("search", "search", "a name, a command or a pid")
 
     def action_filter(self) -> None:
@@ -315,14 +318,14 @@ class MainScreen(TableScreen):
         """Only one user's processes."""
         self.ask("user", "user", "a name or a uid; empty for all", self.view.user or "")
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def look_at_line(self, purpose: str, value: str) -> str:
         """Search as it is typed, always from where the search began."""
-        super().on_input_changed(event)
-        if self.prompt is not None and self.prompt.purpose == "search":
-            self.grid.searched = event.value
-            if event.value and not self.grid.find(event.value, self._search_from, 1):
-                self.prompt.complain("no row has it")
-            self.grid.repaint()
+        if purpose != "search":
+            return ""
+        self.grid.searched = value
+        found = not value or self.grid.find(value, self._before_search[1], 1)
+        self.grid.repaint()
+        return "" if found else "no row has it"
 
     def take_line(self, purpose: str, value: str) -> str:
         """Take what was typed; raises UsageError if it makes no sense."""
@@ -335,7 +338,7 @@ class MainScreen(TableScreen):
             return self.app.take_delay(value)
         elif purpose == "search":
             self.grid.searched = value
-            if value and not self.grid.find(value, self._search_from, 1):
+            if value and not self.grid.find(value, self._before_search[1], 1):
                 return f"no row has {value!r}"
         return ""
 
@@ -347,12 +350,12 @@ class MainScreen(TableScreen):
                 message = f"no process of user {wanted!r}"
                 raise UsageError(message, f"there are {', '.join(sorted(users)[:4])}")
 
-    def on_prompt_left(self) -> None:
-        """Leave everything as it was."""
-        if self.prompt is not None and self.prompt.purpose == "search":
+    def leave_line(self, purpose: str) -> None:
+        """Put the cursor back where the search began."""
+        if purpose == "search":
             self.grid.searched = ""
-        super().on_prompt_left()
-        self.grid.repaint()
+            self.grid.cursor, self.grid.cursor_index, self.grid.offset_rows = self._before_search
+            self.change(self.view)
 
     def action_search_next(self) -> None:
         """The next match."""

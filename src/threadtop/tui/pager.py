@@ -71,12 +71,14 @@ class Pager(Painted, can_focus=True):
         self.action_scroll_by(-3)
 
 
-class Menu(Pager):
+class Menu(Pager, inherit_bindings=False):
     """A list with a cursor."""
 
     BINDINGS: ClassVar[list[Any]] = [
         ("up,k", "move(-1)", ""),
         ("down,j", "move(1)", ""),
+        ("pageup", "scroll_page(-1)", ""),
+        ("pagedown", "scroll_page(1)", ""),
         ("home,g", "move(-10000)", ""),
         ("end,G", "move(10000)", ""),
         ("enter", "choose", ""),

@@ -145,8 +145,8 @@ def changed_spans(old: Line, new: Line) -> list[tuple[int, int]]:
 
 
 def _is_plain(old: str, new: str) -> bool:
-    """Whether a blank looks the same in both roles."""
-    return old not in SOLID and new not in SOLID and (ord(old) < SELECTED) == (ord(new) < SELECTED)
+    """Whether a blank looks the same in both roles; on the chosen row, which may be reversed, each has its look."""
+    return SOLID.isdisjoint((old, new)) and max(ord(old), ord(new)) < SELECTED
 
 
 def _whole_characters(old: str, new: str, span: tuple[int, int]) -> tuple[int, int]:

@@ -79,11 +79,23 @@ class TableScreen(Screen[None]):
         """What was wrong is being mended."""
         event.stop()
         if self.prompt is not None:
-            self.prompt.complain("")
+            self.prompt.complain(self.look_at_line(self.prompt.purpose, event.value))
 
     def on_prompt_left(self) -> None:
         """Leave everything as it was."""
-        self.close_prompt()
+        if self.prompt is not None:
+            self.leave_line(self.prompt.purpose)
+            self.close_prompt()
+
+    # Not handlers: Textual calls those of every base class by itself.
+
+    def look_at_line(self, purpose: str, value: str) -> str:
+        """What to say about a line that is still being typed."""
+        del purpose, value
+        return ""
+
+    def leave_line(self, purpose: str) -> None:
+        """Undo what was done while the line was typed."""
 
     def close_prompt(self) -> None:
         """Give the footer its place back."""

@@ -1,0 +1,252 @@
+"""Drilling down: the screen of one process, its panes, and processes that end while they are looked at."""
+
+from __future__ import annotations
+
+import scripted
+from builders import process_row, snapshot, thread_row
+from screens import Session, running
+from threadtop.sampler import Interest
+from threadtop.tui.main_screen import MainScreen
+from threadtop.tui.panes.overview import OverviewPane
+from threadtop.tui.panes.threads import ThreadsPane
+from threadtop.tui.process_screen import ProcessScreen
+
+TICKS = scripted.ticks(12)
+
+
+async def opened(session: Session, name: str) -> ProcessScreen:
+    """Search for a thread and open its process."""
+    await session.press("slash")
+    await session.type(name)
+    await session.press("enter")
+    screen = session.app.screen
+    assert isinstance(screen, ProcessScreen)
+    return screen
+
+
+async def test_enter_on_the_first_row() -> None:
+    """Enter without a cursor opens the process of the first row; Esc comes back."""
+    async with running() as session:
+        await session.press("enter")
+        assert isinstance(session.app.screen, ProcessScreen)
+        assert session.app.screen.pid == scripted.SPINNER
+        await session.press("escape")
+        assert isinstance(session.app.screen, MainScreen)
+
+
+async def test_a_thread_opens_its_process_with_the_cursor_on_it() -> None:
+    """Enter on a thread shows all threads of its process, and the cursor on that thread."""
+    async with running() as session:
+        screen = await opened(session, "worker-3")
+        assert screen.pid == scripted.GUNICORN
+        assert {row.pid for row in session.rows} == {scripted.GUNICORN}
+        assert session.chosen.name == "worker-3"
+        await session.press("backspace")
+        assert session.chosen.name == "worker-3"
+
+
+async def test_a_process_row_opens() -> None:
+    """Enter on a heading of the tree, and on a process without threads shown, opens that process."""
+    for layout in ("t", "H"):
+        async with running() as session:
+            await session.press(layout, "enter")
+            assert isinstance(session.app.screen, ProcessScreen)
+            assert session.app.screen.pid == scripted.GUNICORN
+
+
+async def test_the_panes_turn() -> None:
+    """Tab and Shift+Tab go round the panes; only the open one is shown, and named in the tabs."""
+    async with running() as session:
+        screen = await opened(session, "worker-3")
+        assert isinstance(screen.pane, ThreadsPane)
+        await session.press("tab")
+        assert isinstance(screen.pane, OverviewPane)
+        assert "Identity" in session.text()
+        assert session.app.focused is screen.pane
+        await session.press("tab", "shift+tab", "shift+tab")
+        assert isinstance(screen.pane, ThreadsPane)
+
+
+async def test_each_pane_asks_for_what_it_shows() -> None:
+    """The overview has its process's details read, the threads the rows in sight."""
+    async with running() as session:
+        screen = await opened(session, "worker-3")
+        assert {pid for pid, _ in screen.interest(None).visible} == {scripted.GUNICORN}
+        assert screen.interest(None).details == frozenset()
+        await session.press("tab")
+        assert screen.interest(frozenset({1})) == Interest(
+            attached=frozenset({1}), details=frozenset({scripted.GUNICORN}), needs=frozenset({"memory", "status"})
+        )
+
+
+async def test_the_threads_pane_sorts_by_itself() -> None:
+    """Sort keys, reversal and the idle switch act on the pane and leave the main screen alone."""
+    async with running() as session:
+        screen = await opened(session, "worker-3")
+        view = session.app._main.view
+        await session.press("S")
+        assert [row.name for row in session.rows][:1] == ["worker-1"]
+        await session.press("R")
+        assert session.rows[-1].name == "worker-1"
+        await session.press("i")
+        assert not any(row.is_idle for row in session.rows)
+        pane = screen.pane
+        assert isinstance(pane, ThreadsPane)
+        await session.press("greater_than_sign")
+        assert pane.view.sort == "invol_per_s"
+        await session.press(*["less_than_sign"] * 20)
+        assert session.app._main.view is view
+
+
+async def test_the_sparklines_move_on() -> None:
+    """A thread that rests keeps its row, but its past moves to the left tick by tick."""
+    other = thread_row(2, cpu_pct=1.0)
+    busy, rest = (process_row(1, thread_row(1, name="resting", cpu_pct=value), other) for value in (100.0, 0.0))
+    async with running(snapshot(busy), size=(120, 12)) as session:
+        await session.press("enter")
+        seen = []
+        after = snapshot(rest)
+        for _ in range(3):
+            await session.take(after)
+            line = next(line for line in session.lines() if "resting" in line)
+            seen.append(line.index("█"))
+        assert seen == [seen[0], seen[0] - 1, seen[0] - 2]
+
+
+async def test_the_delay_is_asked_for_here_too() -> None:
+    """D works on the screen of a process, and + and - answer in its footer."""
+    async with running() as session:
+        await opened(session, "worker-3")
+        await session.press("d", "backspace")
+        await session.type("3")
+        assert session.app.feed.interval_s == 3
+        assert "every 3 s" in session.footer()
+        await session.press("plus")
+        assert "every 6 s" in session.footer()
+        await session.press("k")
+        assert "kept for signals" in session.footer()
+
+
+async def test_k_scrolls_where_there_is_only_text() -> None:
+    """In the overview j and k scroll."""
+    async with running(size=(80, 12)) as session:
+        await opened(session, "worker-3")
+        await session.press("tab")
+        top = session.lines()
+        await session.press("j", "j")
+        assert session.lines()[2] == top[4]
+        await session.press("k", "k")
+        assert session.lines() == top
+
+
+async def test_details_come_with_the_next_refresh() -> None:
+    """Until the details have been read the overview says when they will be."""
+    async with running(TICKS[1]._replace(details={})) as session:
+        await opened(session, "worker-3")
+        await session.press("tab")
+        assert "is read with the next refresh" in session.text()
+        await session.take(TICKS[2])
+        assert "/srv/shop/bin/python3.12" in session.text()
+
+
+async def test_what_is_denied_says_by_which_rule() -> None:
+    """Another user's process: what may not be read is a dash with its rule."""
+    async with running(*TICKS[:3], size=(120, 50)) as session:
+        await opened(session, str(scripted.UNKNOWN))
+        await session.press("tab")
+        assert session.text().count("CAP_SYS_PTRACE") == 3
+
+
+async def test_a_process_that_ends_while_opened() -> None:
+    """Its last figures stay, the title says that it has ended, in both panes and for good."""
+    async with running(*TICKS[:3]) as session:
+        await opened(session, "enc0")
+        figures = session.lines()[3]
+        await session.take(scripted.without(TICKS[3], scripted.FFMPEG))
+        assert "ended: its last figures are kept" in session.text()
+        assert session.lines()[3].split()[:4] == figures.split()[:4]
+        await session.press("tab")
+        assert "ended" in session.lines()[0]
+        await session.take(scripted.without(TICKS[4], scripted.FFMPEG))
+        assert "9120  ffmpeg" in session.text()
+        await session.press("escape")
+        assert all(row.mark == "gone" for row in session.rows if row.pid == scripted.FFMPEG)
+
+
+async def test_a_reused_pid_is_not_the_opened_process() -> None:
+    """Another process under the pid of the opened one does not take its place."""
+    async with running(*TICKS[:3]) as session:
+        await opened(session, "enc0")
+        other = process_row(scripted.FFMPEG, process="impostor", start_ticks=5)
+        await session.take(TICKS[3]._replace(processes={**TICKS[3].processes, scripted.FFMPEG: other}))
+        assert "impostor" not in session.text()
+        assert "ended" in session.lines()[0]
+
+
+async def test_opening_what_has_just_ended() -> None:
+    """Enter on a thread whose process is gone says so instead of opening it."""
+    async with running(*TICKS[:6]) as session:
+        await session.press("slash")
+        await session.type("logrotate")
+        assert session.chosen.mark == "gone"
+        await session.press("enter")
+        assert isinstance(session.app.screen, MainScreen)
+        assert "logrotate has ended" in session.footer()
+
+
+async def test_an_attached_target_ends() -> None:
+    """The screen says so, keeps the last figures, stops reading and does not leave by itself."""
+    shots = [scripted.only(shot, scripted.FFMPEG) for shot in TICKS]
+    async with running(*shots[:4], pids=frozenset({scripted.FFMPEG})) as session:
+        figures = session.lines()[3:8]
+        await session.take(scripted.without(shots[4], scripted.FFMPEG))
+        assert "process 9120 ended at 12:00:05 UTC" in session.lines()[1]
+        assert session.lines()[4:9] == figures
+        assert session.app.feed._paused
+        assert session.app.is_running
+        await session.press("p", "p")
+        assert session.app.feed._paused
+        await session.press("S", "t")
+        assert any(row.pid == scripted.FFMPEG for row in session.rows)
+
+
+async def test_one_of_two_targets_ends() -> None:
+    """While one target lives the screen goes on with it."""
+    pids = frozenset({scripted.FFMPEG, scripted.GUNICORN})
+    shots = [scripted.only(shot, *pids) for shot in TICKS]
+    async with running(*shots[:4], pids=pids) as session:
+        await session.take(scripted.without(shots[4], scripted.FFMPEG))
+        assert not session.app.status.ended
+        assert not session.app.feed._paused
+
+
+async def test_a_reused_pid_is_not_the_target() -> None:
+    """When the target's pid is another process the target has ended, and the other's figures are not shown."""
+    shots = [scripted.only(shot, scripted.FFMPEG) for shot in TICKS]
+    async with running(*shots[:4], pids=frozenset({scripted.FFMPEG})) as session:
+        other = process_row(scripted.FFMPEG, process="impostor", start_ticks=5)
+        await session.take(shots[4]._replace(processes={scripted.FFMPEG: other}))
+        assert "process 9120 ended" in session.lines()[1]
+        assert "impostor" not in session.text()
+
+
+async def test_a_zombie_target_has_ended() -> None:
+    """A target of which only the unreaped leader is left has ended."""
+    async with running(
+        snapshot(process_row(5, thread_row(5, cpu_pct=3.0))),
+        snapshot(process_row(5, thread_row(5, state="Z"))),
+        pids=frozenset({5}),
+    ) as session:
+        assert "process 5 ended" in session.lines()[1]
+
+
+async def test_the_history_goes_on_behind_other_screens() -> None:
+    """What happens while another screen is open is in the sparklines, too."""
+    async with running(TICKS[1]) as session:
+        await session.press("question_mark")
+        await session.take(*TICKS[2:10])
+        history = session.app.history
+        key = TICKS[9].processes[scripted.SPINNER].threads[scripted.SPINNER].key
+        assert len(history.series(key, "cpu_pct")) == 9
+        await session.press("escape")
+        assert session.rows[0].cpu_pct == TICKS[9].processes[scripted.SPINNER].cpu_pct
