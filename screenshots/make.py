@@ -62,7 +62,7 @@ async def svg_of(picture: Picture) -> str:
     app = ThreadtopApp(Options(theme=picture.theme), Preferences(), Feed(ScriptedSource([]), 1.0))
     async with app.run_test(size=(picture.width, picture.height)) as pilot:
         for snapshot in scripted.ticks():
-            app.take(scripted.without(snapshot, HOSTILE))
+            app.take(scripted.lacking(snapshot, HOSTILE))
             await pilot.pause()
         for key in picture.keys:
             await pilot.press(key)

@@ -358,6 +358,13 @@ def without(shot: Snapshot, *pids: int) -> Snapshot:
     return shot._replace(**changed)
 
 
+def lacking(shot: Snapshot, *pids: int) -> Snapshot:
+    """The snapshot of a machine on which these processes never were."""
+    kept = {pid: row for pid, row in shot.processes.items() if pid not in pids}
+    gone = tuple(row for row in shot.gone if row.pid not in pids)
+    return shot._replace(processes=kept, gone=gone, totals=_totals(kept.values()))
+
+
 def only(shot: Snapshot, *pids: int) -> Snapshot:
     """The snapshot of a pass that is attached to these processes."""
     kept = {pid: row for pid, row in shot.processes.items() if pid in pids}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import shutil
 import signal
 import sys
 import termios
+import time
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +32,8 @@ HUNG_UP: Final = 128 + signal.SIGHUP
 # should we be killed), pasted text marked, line wrap off; then: does it know synchronised updates?
 _ENTER: Final = "\x1b[?1049h\x1b[?25l\x1b[>1u\x1b[?2004h\x1b[?7l"
 _ASK_SYNC: Final = "\x1b[?2026$p"
+_ANSWER: Final = b"\x1b[?2026;"
+_ANSWER_S: Final = 0.3  # who ends so soon after the question waits for the answer: it is not for the shell
 # Presses and the wheel only, in decimal numbers: each motion of the mouse would be a message over the link.
 _MOUSE_ON, _MOUSE_OFF = "\x1b[?1000h\x1b[?1006h", "\x1b[?1006l\x1b[?1000l"
 _LEAVE: Final = "\x1b[?2026l\x1b[m\x1b[?7h\x1b[?2004l\x1b[<u\x1b[?1049l\x1b[?25h"
@@ -63,6 +67,7 @@ class Terminal(Driver):
         self._parser = _compat.KeyParser()
         self._timeout: asyncio.TimerHandle | None = None
         self._before: list[Any] | None = None
+        self._asked_at: float | None = None
         self._is_taken = False
         self._is_reading = False
 
@@ -121,6 +126,7 @@ class Terminal(Driver):
             self.write(_MOUSE_ON)
         if os.environ.get("TERM_PROGRAM") != "Apple_Terminal":  # it writes the last letter on the screen
             self.write(_ASK_SYNC)
+            self._asked_at = time.monotonic()
 
     def _leave(self) -> None:
         if not self._is_taken:
@@ -132,10 +138,12 @@ class Terminal(Driver):
         self.write(_LEAVE)
         self._is_taken = False
         self._output.drain(_DRAIN_S)
+        if self._asked_at is not None and (left_s := self._asked_at + _ANSWER_S - time.monotonic()) > 0:
+            select.select([self._input], [], [], left_s)
         if self._before is not None:
             with contextlib.suppress(termios.error):
                 termios.tcsetattr(self._input, termios.TCSANOW, self._before)
-                termios.tcflush(self._input, termios.TCIFLUSH)  # an answer that came too late is not for the shell
+                termios.tcflush(self._input, termios.TCIFLUSH)
             self._before = None
 
     def _hang_up(self) -> None:
@@ -177,6 +185,8 @@ class Terminal(Driver):
             return
         except OSError:
             raw = b""
+        if _ANSWER in raw:
+            self._asked_at = None
         if raw:
             self._parse(raw)
         else:
