@@ -46,9 +46,12 @@ def cell(field: Field, row: Row, table: Table) -> str:
         own = command_text(row, full=view.full_command, tree=below)
         is_below = view.threads and view.layout != "flat" and isinstance(row, ThreadRow)
         return f"  {own}" if is_below else own
-    value = field.value(row)
-    if value is text.SHARED and not isinstance(row, ThreadRow):
-        return ""  # a heading has no tid of its own; the dot is for what its threads share
+    if isinstance(row, ThreadRow):
+        value = getattr(row, field.key, text.SHARED)
+    else:
+        value = field.value(row)
+        if value is text.SHARED:
+            return ""  # a heading has no tid of its own; the dot is for what its threads share
     if table.view.per_machine and table.cores and field.key in _CPU_SHARES and isinstance(value, float):
         value /= table.cores
     return field.format(value)

@@ -217,7 +217,7 @@ class Header(Painted):
         self.snapshot: Snapshot | None = None
         self.status = Status()
         self.per_core = False
-        self._made_of: object = None
+        self._made_for: tuple[Snapshot | None, object] = (None, None)
         self._made_lines: list[Line] = []
 
     def show(self, snapshot: Snapshot, status: Status) -> None:
@@ -236,11 +236,12 @@ class Header(Painted):
 
     def _lines(self, width: int) -> list[Line]:
         rows = self.app.size.height
-        made_of = (id(self.snapshot), self.status, self.per_core, width, rows)
-        if made_of != self._made_of:  # asked for twice a tick: how many there are, and what they say
+        look = (self.status, self.per_core, width, rows)
+        # Asked for twice a tick: how many there are, and what they say.
+        if self.snapshot is None or self._made_for[0] is not self.snapshot or self._made_for[1] != look:
             tall = rows >= 20  # noqa: PLR2004 below that, rows of threads are worth more
             lines = header_lines(self.snapshot, self.status, width, per_core=self.per_core, tall=tall)
-            self._made_of, self._made_lines = made_of, lines[: max(1, rows // 3)]
+            self._made_for, self._made_lines = (self.snapshot, look), lines[: max(1, rows // 3)]
         return self._made_lines
 
     def make_lines(self, width: int, height: int) -> list[Line]:

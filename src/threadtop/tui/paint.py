@@ -7,7 +7,8 @@ role of each cell, one letter of themes.ROLES; SELECTED is added to the letter o
 from __future__ import annotations
 
 import re
-from itertools import groupby
+from itertools import compress, count
+from operator import ne
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from threadtop.text import FILLER, fit
@@ -19,7 +20,6 @@ Line: TypeAlias = tuple[str, str]
 
 SELECTED: Final = 0x100
 MERGE: Final = 5  # unchanged cells between two changes that cost less to send than a cursor move
-BLOCK: Final = 8
 SOLID: Final = frozenset("hHsxrw")  # roles that show on a blank cell too, in some theme: reversed, underlined
 RESET: Final = "\x1b[m"
 
@@ -115,20 +115,15 @@ def changed_spans(old: Line, new: Line) -> list[tuple[int, int]]:
     if len(old[0]) != len(cells):
         return [(0, len(cells))]
     old_cells, old_roles = old
-    changed: list[int] = []
-    # Most of a line stays: compare it in blocks, and only the blocks that differ cell by cell.
-    for block in range(0, len(cells), BLOCK):
-        end = block + BLOCK
-        if old_cells[block:end] != cells[block:end] or old_roles[block:end] != roles[block:end]:
-            changed.extend(
-                index
-                for index in range(block, min(end, len(cells)))
-                if old_cells[index] != cells[index]
-                or (
-                    old_roles[index] != roles[index]
-                    and (cells[index] != " " or not _is_plain(old_roles[index], roles[index]))
-                )
-            )
+    # Most of a line stays, and mostly only figures change: compare what needs it, a cell at a time, in C.
+    changed = list(compress(count(), map(ne, old_cells, cells)))
+    if old_roles != roles:
+        recoloured = (
+            index
+            for index in compress(count(), map(ne, old_roles, roles))
+            if cells[index] != " " or old_cells[index] != " " or not _is_plain(old_roles[index], roles[index])
+        )
+        changed = sorted({*changed, *recoloured})
     if not changed:
         return []
     spans: list[tuple[int, int]] = []
@@ -165,10 +160,11 @@ def encode(line: Line, start: int, end: int, codes: Mapping[str, str]) -> str:
     parts: list[str] = []
     at = start
     is_coloured = False
-    for role, run in groupby(roles[start:end]):
-        length = sum(1 for _ in run)
-        piece = cells[at : at + length]
-        at += length
+    while at < end:
+        role = roles[at]
+        rest = roles[at:end]
+        after = at + len(rest) - len(rest.lstrip(role))
+        piece, at = cells[at:after], after
         code = codes[role]
         if code:
             parts.append(f"\x1b[0;{code}m{piece}" if is_coloured else f"\x1b[{code}m{piece}")

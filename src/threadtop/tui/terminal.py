@@ -139,7 +139,9 @@ class Terminal(Driver):
         self._is_taken = False
         self._output.drain(_DRAIN_S)
         if self._asked_at is not None and (left_s := self._asked_at + _ANSWER_S - time.monotonic()) > 0:
-            select.select([self._input], [], [], left_s)
+            poll = select.poll()  # not select(): the descriptors of a pass may have taken the low numbers
+            poll.register(self._input, select.POLLIN)
+            poll.poll(left_s * 1000)
         if self._before is not None:
             with contextlib.suppress(termios.error):
                 termios.tcsetattr(self._input, termios.TCSANOW, self._before)
