@@ -155,6 +155,12 @@ def test_words_and_terms(expression: str, tids: set[int]) -> None:
     assert passing(expression) == tids
 
 
+@pytest.mark.parametrize("expression", ["cpu > 5.0", "cpu> 5.0", "cpu >5.0", "cpu  >  5.0 name ~ worker"])
+def test_blanks_around_an_operator(expression: str) -> None:
+    """A filter may be written with blanks, as one does at 3 am."""
+    assert passing(expression) == {101}
+
+
 @pytest.mark.parametrize("expression", ["", "  ", "\t"])
 def test_an_empty_filter_is_none(expression: str) -> None:
     """Nothing said filters nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
@@ -36,6 +36,7 @@ def value_of(field: Field, processes: Mapping[int, ProcessRow]) -> Callable[[Row
 
 
 _TERM: Final = re.compile(r"([A-Za-z_%/+]+)\s*(>=|<=|!=|!~|=|~|>|<)\s*(.*)", re.DOTALL)
+_OPERATORS: Final = tuple("<>=!~")
 _UNITS: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _NUMBER: Final = re.compile(r"([-+]?\d+(?:\.\d+)?)([kmgt]?)i?b?%?", re.IGNORECASE)
 
@@ -55,12 +56,23 @@ def parse_filter(source: str) -> Filter | None:
         raise UsageError(message, "close the quote") from error
     if not words:
         return None
-    terms = [_term(word) for word in words]
+    terms = [_term(word) for word in _joined(words)]
 
     def matches(row: Row, processes: Mapping[int, ProcessRow]) -> bool:
         return all(test(row, processes) for _, test in terms)
 
     return Filter(source, matches, tuple(field for field, _ in terms if field is not None))
+
+
+def _joined(words: Iterable[str]) -> list[str]:
+    """Words with those around an operator made one: ``cpu > 5`` is ``cpu>5``."""
+    joined: list[str] = []
+    for word in words:
+        if joined and (word[:1] in _OPERATORS or joined[-1][-1:] in _OPERATORS):
+            joined[-1] += word
+        else:
+            joined.append(word)
+    return joined
 
 
 def _term(word: str) -> tuple[Field | None, Test]:

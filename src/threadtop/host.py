@@ -58,7 +58,10 @@ class HostReader:
 
     def _pressure(self, what: str) -> float | None:
         raw = self._reader.read_global(f"pressure/{what}")
-        return parse.parse_pressure(raw).some_avg10 if raw else None
+        try:
+            return parse.parse_pressure(raw).some_avg10 if raw else None
+        except (ValueError, KeyError, IndexError):
+            return None  # not as Documentation/accounting/psi.rst has it: unknown
 
 
 def _cpu_times(times: Any) -> CpuTimes:  # noqa: ANN401 psutil's tuple differs by kernel
