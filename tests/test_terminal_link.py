@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 JOBS = Path(__file__).parent / "programs" / "jobs.py"
 CTRL_L, CTRL_Z = "\x0c", "\x1a"
 MOST_CPU_S = 2.0  # of a run that ends at once; one that spins takes more
-REPAINTS = 300
+REPAINTS = 60
 
 
 def as_job(*arguments: str) -> list[str]:

@@ -33,7 +33,7 @@ ERRANDS = [
 STEPS = 10
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_small_paints_amount_to_the_whole(tmp_path: Path, seed: int) -> None:
     """After any keys the screen, with its colours, is what a full repaint puts there."""
     dice = random.Random(seed)  # noqa: S311 no secret
@@ -90,7 +90,7 @@ def test_resize(tmp_path: Path) -> None:
         assert run.wait_exit() == 0
 
 
-@pytest.mark.parametrize("keys", ["?", "/abc", "\x10", "s", "\r"], ids=["help", "search", "palette", "menu", "process"])
+@pytest.mark.parametrize("keys", ["?", "/abc", "\x10", "\r"], ids=["help", "search", "palette", "process"])
 def test_resize_with_something_open(tmp_path: Path, keys: str) -> None:
     """What lies over the list takes other sizes, too, and the list below it is right afterwards."""
     with running(tmp_path) as run:

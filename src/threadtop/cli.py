@@ -20,6 +20,8 @@ from threadtop.query import LAYOUTS, View
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from threadtop.tui.signals import Signals
+
 MOST_COUNT: Final = 1_000_000  # frames, or columns of a line
 EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
 THEMES: Final = ("dark", "ansi", "blue-yellow", "mono")
@@ -236,19 +238,21 @@ def _run(arguments: Sequence[str]) -> int:
     if list_fields:
         print("\n".join(field_lines()))
         return EXIT_OK
-    if not options.headless:
+    if options.headless:
+        _end_cleanly()
+    else:
         _require_terminal()
-    _end_cleanly()
     options = _attached(options, name)
+    signals = None if options.headless else _kept_signals()
     command = targets.Command(options.command, to_file=not options.headless) if options.command else None
     if command is not None:
         options = replace(options, pids=frozenset({command.pid}))
     try:
-        if options.headless:
+        if signals is None:
             from threadtop import headless  # noqa: PLC0415
 
             return headless.run(options, command)
-        return _screen(options, command)
+        return _screen(options, command, signals)
     finally:
         if command is not None:
             command.end()
@@ -269,7 +273,14 @@ def _end_cleanly() -> None:
             signal.signal(number, end)
 
 
-def _screen(options: Options, command: targets.Command | None) -> int:
+def _kept_signals() -> Signals:
+    """From here on a signal ends us only when the screen, which ends the command, can be left."""
+    from threadtop.tui.signals import Signals  # noqa: PLC0415
+
+    return Signals()
+
+
+def _screen(options: Options, command: targets.Command | None, signals: Signals) -> int:
     # Headless paths never import textual, and do without what only the screen needs.
     from threadtop import config  # noqa: PLC0415
     from threadtop.tui import run  # noqa: PLC0415
@@ -279,7 +290,7 @@ def _screen(options: Options, command: targets.Command | None) -> int:
         preferences = config.load(config.path())
     except UsageError as error:
         preferences, warning = config.Preferences(), f"{error} (the defaults are used)"
-    return run(options, preferences, command, warning)
+    return run(options, preferences, command, warning, signals)
 
 
 def _require_terminal() -> None:

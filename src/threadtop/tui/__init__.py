@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from threadtop.cli import Options
     from threadtop.config import Preferences
     from threadtop.targets import Command
+    from threadtop.tui.signals import Signals
 
 
-def run(options: Options, preferences: Preferences, command: Command | None, warning: str) -> int:
+def run(options: Options, preferences: Preferences, command: Command | None, warning: str, signals: Signals) -> int:
     """Show the screen until the user quits; returns the exit code."""
     # Textual reads its settings when it is imported.  An animated page down costs 188 KB over SSH.
     os.environ["TEXTUAL_ANIMATIONS"] = "none"
@@ -35,4 +36,4 @@ def run(options: Options, preferences: Preferences, command: Command | None, war
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
     app = ThreadtopApp(options, preferences, feed, command=command, warning=warning)
-    return terminal.run(app)
+    return terminal.run(app, signals)

@@ -12,6 +12,7 @@ import sys
 import termios
 import time
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from textual import constants, events
@@ -20,12 +21,12 @@ from textual.geometry import Size
 
 from threadtop.tui import _compat
 from threadtop.tui.output import Output
-from threadtop.tui.signals import Signals
+from threadtop.tui.signals import EXIT_SIGNALS
 
 if TYPE_CHECKING:
     from threadtop.tui.app import ThreadtopApp
+    from threadtop.tui.signals import Signals
 
-EXIT_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 HUNG_UP: Final = 128 + signal.SIGHUP
 
 # Alternate screen on, cursor off, keys told apart (kitty's protocol, its first level: a letter stays a letter,
@@ -88,7 +89,7 @@ class Terminal(Driver):
         signals = self._threadtop.signals
         if signals is not None:
             signals.on(signal.SIGWINCH, self._tell_size)
-            signals.on(signal.SIGTSTP, self._suspend)
+            signals.on(signal.SIGTSTP, partial(self._suspend, signals))
             signals.on(signal.SIGCONT, self._continue)
         self._take()
         self._running_loop.add_reader(self._input, self._read)
@@ -158,13 +159,11 @@ class Terminal(Driver):
         size = Size(*terminal_size())
         self.send_message(events.Resize(size, size))
 
-    def _suspend(self) -> None:
+    def _suspend(self, signals: Signals) -> None:
         """Stop, with the terminal as it was; go on at once if there is no shell that could continue us."""
         self._leave()
-        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTSTP)
-        if self._threadtop.signals is not None:
-            self._threadtop.signals.restore(signal.SIGTSTP)
+        with signals.let_through(signal.SIGTSTP, signal.SIGCONT):
+            os.kill(os.getpid(), signal.SIGTSTP)
         self._take_again()
 
     def _continue(self) -> None:
@@ -230,15 +229,16 @@ def over_ssh() -> bool:
     return any(name in os.environ for name in ("SSH_CONNECTION", "SSH_TTY"))
 
 
-def run(app: ThreadtopApp) -> int:
-    """Run the app; the terminal is as before when this returns, whatever ended it."""
+def run(app: ThreadtopApp, signals: Signals) -> int:
+    """Run the app, ended by ``signals``; the terminal is as before when this returns, whatever ended it."""
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(app_fails)
-        app.signals = Signals(loop)
+        app.signals = signals
         for number in EXIT_SIGNALS:
-            app.signals.on(number, lambda number=number: app.end(128 + number))  # type: ignore[misc]
+            signals.on(number, partial(app.end, 128 + number))
+        signals.attach(loop)
         await app.run_async(mouse=not over_ssh())
 
     def app_fails(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
