@@ -140,7 +140,7 @@ def _in_order(
 
 
 _SHOWN_DIGITS: Final = {"percent": 1, "rate": 0}
-_LEAST_MOVE: Final = {"percent": 0.3, "rate": 2.0}  # up to that, and up to a tenth, a row keeps its place
+_LEAST_MOVE: Final = {"percent": 0.5, "rate": 2.0}  # up to that, and up to a tenth, a row keeps its place
 _LASTING_TICKS: Final = 20  # a move in one direction that lasts so long is no tremble
 _REST_TICKS: Final = 5
 
