@@ -156,3 +156,11 @@ def test_path(base: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("XDG_CONFIG_HOME", base)
     monkeypatch.setenv("HOME", "/home/me")
     assert config.path() == Path(expected)
+
+
+def test_an_unknown_theme_is_said(tmp_path: Path) -> None:
+    """A theme that does not exist is told with those that do, not met as a crash of the screen."""
+    file = tmp_path / "config.ini"
+    file.write_text("[screen]\ntheme = neon\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="there is no theme 'neon'; use one of dark"):
+        config.load(file)

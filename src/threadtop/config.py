@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, get_args
 
 from threadtop import fields
+from threadtop.cli import THEMES
 from threadtop.errors import ThreadtopError, UsageError
 from threadtop.feed import LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.query import Layout, View
@@ -75,10 +76,14 @@ def _preferences(section: configparser.SectionProxy) -> Preferences:
     if not LEAST_INTERVAL_S <= interval_s <= MOST_INTERVAL_S:
         message = f"interval_s is {interval_s:g}, not {LEAST_INTERVAL_S:g} to {MOST_INTERVAL_S:g} seconds"
         raise UsageError(message)
+    theme = section.get("theme", preferences.theme)
+    if theme and theme not in THEMES:
+        message = f"there is no theme {theme!r}"
+        raise UsageError(message, f"use one of {', '.join(THEMES)}")
     return Preferences(
         view=view,
         interval_s=interval_s,
-        theme=section.get("theme", preferences.theme),
+        theme=theme,
         per_core=section.getboolean("per_core", preferences.per_core),
     )
 
