@@ -13,7 +13,8 @@ class Interest(NamedTuple):
 
     ``visible`` holds (pid, tid) pairs on screen; ``attached`` limits the pass to these processes;
     ``needs`` names the costly reads that some shown column wants; ``everything`` reads all threads
-    whole (headless output shows them all); ``details`` are the processes whose overview is open.
+    whole (headless output shows them all); ``details`` are the processes whose overview is open; ``gil`` are
+    those whose GIL is to be watched, if they have one (attached, opened, under the cursor).
     """
 
     visible: frozenset[tuple[int, int]] = frozenset()
@@ -21,3 +22,4 @@ class Interest(NamedTuple):
     needs: frozenset[str] = ALL_NEEDS
     everything: bool = False
     details: frozenset[int] = frozenset()
+    gil: frozenset[int] = frozenset()

@@ -7,7 +7,7 @@ the same object in both, so that the work per pass grows with what moved.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,11 +112,92 @@ class Cost(NamedTuple):
     descriptors: int
 
 
+Grade: TypeAlias = Literal["exact", "estimate", "none"]
+"""How well the GIL is known: read from the target's memory, inferred from counters, or not at all."""
+
+
+class GilTally(NamedTuple):
+    """What looks at one thread have found since the watch of its process began.
+
+    ``looks`` counts readings.  The others are weights: each look stands for the rounds since the one before it
+    at this thread (a thread at rest is not looked at in every round), so their sum is the rounds covered.
+    ``held``: it had the GIL and was runnable; ``asleep``: it had the GIL and slept, confirmed by a second
+    reading; ``waited``: it slept on the GIL's own condition variable (estimate: on any futex); ``ran``: it was
+    runnable without the GIL; ``blocked``: it slept for something else.  ``is_python``: CPython has a thread
+    state for it; None is not known.
+    """
+
+    is_python: bool | None
+    looks: int
+    held: int
+    asleep: int
+    waited: int
+    ran: int
+    blocked: int
+
+
+class GilLock(NamedTuple):
+    """One GIL: the main interpreter's, or that of a sub-interpreter with its own (PEP 684).
+
+    ``interpreters`` are the ids of those that share it.  ``rounds`` counts readings since the watch began,
+    ``locked`` those that found it held, ``switches`` the hand-overs in the target's life (``switch_number``).
+    ``is_enabled`` is False in a free-threaded build while it is off (PEP 703).
+    """
+
+    interpreters: tuple[int, ...]
+    is_enabled: bool
+    interval_us: int
+    rounds: int
+    locked: int
+    switches: int
+
+
+class GilMoment(NamedTuple):
+    """One round: who held each lock of ``GilSample.locks`` (a tid; 0: free), and whether a holder slept."""
+
+    at_ns: int
+    holders: tuple[int, ...]
+    is_asleep: bool
+
+
+class GilSample(NamedTuple):
+    """What watching one process has found: tallies since the watch began, so two of them give shares.
+
+    ``grade`` exact is from the target's memory, estimate from looks at ``wchan`` (``has_looks`` False: not even
+    that may be read, counters alone must do), none is neither; ``why_not`` and ``remedy`` say which rule stands
+    between us and an exact reading, and the least that would lift it ("" where it is exact).  ``moments`` are
+    the rounds since the sample before.  ``holder_call`` is the line of ``syscall`` of the thread that held
+    the GIL in the newest round: ``running``, or the system call it sleeps in (proc(5)); None: nobody held it.
+    ``began`` changes with each attach: only tallies of the same attach may be subtracted.
+    """
+
+    pid: int
+    start_ticks: int
+    grade: Grade
+    why_not: str
+    remedy: str
+    version: str
+    began: int
+    at_ns: int
+    has_looks: bool = False
+    locks: tuple[GilLock, ...] = ()
+    threads: Mapping[int, GilTally] = {}
+    moments: tuple[GilMoment, ...] = ()
+    holder_call: str | None = None
+
+
+class WatchCost(NamedTuple):
+    """What watching GILs costs: CPU of its thread so far in ns, and the rounds a second it keeps to."""
+
+    cpu_ns: int
+    rounds_per_s: float
+
+
 class Sample(NamedTuple):
     """One pass over the machine: monotonic ``at_ns`` at its start and wall clock ``time`` in s.
 
     ``users`` names the uids that occur, ``details`` holds the processes whose overview is open, ``notes``
-    say what could not be read and why.
+    say what could not be read and why.  ``gils`` holds the watched Python processes, ``watch`` what that costs.
     """
 
     at_ns: int
@@ -127,3 +208,5 @@ class Sample(NamedTuple):
     details: Mapping[int, ProcessDetails]
     cost: Cost
     notes: tuple[str, ...]
+    gils: Mapping[int, GilSample] = {}
+    watch: WatchCost | None = None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from threadtop.procfs.details import ProcessDetails
-    from threadtop.sample import Cost
+    from threadtop.sample import Cost, GilMoment, Grade
 
 Key: TypeAlias = tuple[int, int, int]
 """Identity of a row over time: pid, tid (0 for a process), start time in ticks."""
@@ -21,6 +21,73 @@ Mark: TypeAlias = Literal["", "new", "gone"]
 
 
 POLICIES: Mapping[int, str] = {0: "other", 1: "fifo", 2: "rr", 3: "batch", 5: "idle", 6: "dl", 7: "ext"}
+
+
+class Estimate(float):
+    """A share that was inferred from counters, not measured: it is shown with a ``~``."""
+
+    __slots__ = ()
+
+
+class GilShare(NamedTuple):
+    """One thread and the GIL over the last seconds; percentages of that time, None is not known.
+
+    ``holds_pct`` is the share it held the GIL (``asleep_pct`` of it asleep), ``wait_pct`` the share it waited for
+    it.  ``with_pct``, ``without_pct`` (native code that released it), ``wait_pct``, ``runq_pct``,
+    ``asleep_pct`` and ``blocked_pct`` add up to 100 where the grade is exact.  ``samples`` is how often it was
+    looked at.  ``is_python`` is False for threads that CPython does not know.  With grade estimate ``wait_pct``
+    is an Estimate, and ``why_not`` says why it is not exact.
+    """
+
+    grade: Grade
+    why_not: str
+    holds_pct: float | None
+    wait_pct: float | None
+    asleep_pct: float | None
+    with_pct: float | None
+    without_pct: float | None
+    runq_pct: float | None
+    blocked_pct: float | None
+    samples: int
+    is_python: bool | None
+
+
+class GilLockRow(NamedTuple):
+    """One GIL over the last seconds: share of the time it was held, hand-overs a second, who waits on average.
+
+    ``holder`` is the tid that held it in the newest round, 0 nobody, None not known.
+    """
+
+    interpreters: tuple[int, ...]
+    is_enabled: bool
+    interval_us: int
+    utilisation_pct: float | None
+    switches_per_s: float | None
+    holder: int | None
+
+
+class GilRow(NamedTuple):
+    """A Python process and its GIL over the last ``window_s`` seconds.
+
+    ``utilisation_pct`` is that of its busiest lock, ``switches_per_s`` of all, ``waiters`` how many threads wait
+    on average.  ``is_enabled`` is False where a free-threaded build runs without, None where it is not known.
+    ``moments`` are the newest rounds, for the timeline; ``holder_call`` is what the present holder does.
+    ``remedy`` is the least that would make an estimate exact.  An estimate's figures are Estimates.
+    """
+
+    grade: Grade
+    why_not: str
+    remedy: str
+    version: str
+    is_enabled: bool | None
+    utilisation_pct: float | None
+    switches_per_s: float | None
+    waiters: float | None
+    locks: tuple[GilLockRow, ...]
+    samples: int
+    window_s: float
+    moments: tuple[GilMoment, ...]
+    holder_call: str | None
 
 
 class ThreadRow(NamedTuple):
@@ -51,6 +118,17 @@ class ThreadRow(NamedTuple):
     wchan: str | None
     reason: str | None
     mark: Mark
+    gil: GilShare | None = None
+
+    @property
+    def gil_pct(self) -> float | None:
+        """Share of the time it held the GIL."""
+        return self.gil.holds_pct if self.gil else None
+
+    @property
+    def gil_wait_pct(self) -> float | None:
+        """Share of the time it waited for the GIL."""
+        return self.gil.wait_pct if self.gil else None
 
     @property
     def key(self) -> Key:
@@ -106,6 +184,20 @@ class ProcessRow(NamedTuple):
     gone: tuple[ThreadRow, ...]
     moving: tuple[int, ...]
     mark: Mark
+    gil: GilRow | None = None
+
+    @property
+    def gil_pct(self) -> float | None:
+        """Share of the time its busiest GIL was held."""
+        return self.gil.utilisation_pct if self.gil else None
+
+    @property
+    def gil_wait_pct(self) -> float | None:
+        """What its threads waited for the GIL, added up: 100 is one thread all the time."""
+        if self.gil is None or self.gil.waiters is None:
+            return None
+        total = self.gil.waiters * 100
+        return Estimate(total) if isinstance(self.gil.waiters, Estimate) else total
 
     @property
     def tid(self) -> int:
@@ -251,8 +343,34 @@ class Totals(NamedTuple):
     waiting_cores: float
 
 
+class Finding(NamedTuple):
+    """Something the numbers say about a process, in words, with what made it fire.
+
+    ``kind`` names the rule (``gil-bound``), ``title`` is one line for a list, ``explanation`` two sentences on what
+    it means and what helps.  ``evidence`` are the figures that fired it, as (name, figure) pairs of text;
+    ``grade`` how they were got; ``tids`` the threads concerned; ``severity`` 0 to 100 orders findings, and
+    from 50 on it is a problem, below that an observation.  ``next_command`` is what to run next, "" for none.
+    """
+
+    kind: str
+    pid: int
+    start_ticks: int
+    process: str
+    title: str
+    explanation: str
+    evidence: tuple[tuple[str, str], ...]
+    grade: Grade
+    severity: float
+    tids: tuple[int, ...] = ()
+    next_command: str = ""
+
+
 class Snapshot(NamedTuple):
-    """One moment as shown: ``time`` is wall clock in s, ``interval_s`` None for a first sample."""
+    """One moment as shown: ``time`` is wall clock in s, ``interval_s`` None for a first sample.
+
+    ``findings`` are ordered by severity.  ``watch_pct`` is what watching GILs costs, in % of a core, and
+    ``watch_per_s`` the rounds a second; both None where none is watched.
+    """
 
     time: float
     interval_s: float | None
@@ -264,4 +382,6 @@ class Snapshot(NamedTuple):
     own_cpu_pct: float | None
     notes: tuple[str, ...]
     details: Mapping[int, ProcessDetails] = {}
-    findings: tuple[()] = ()
+    findings: tuple[Finding, ...] = ()
+    watch_pct: float | None = None
+    watch_per_s: float | None = None

@@ -1,0 +1,1 @@
+"""The GIL of CPython processes, read from their memory while they run: nothing is stopped, nothing is written."""

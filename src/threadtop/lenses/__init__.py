@@ -1,0 +1,1 @@
+"""Lenses: what a language's runtime adds to a snapshot."""
