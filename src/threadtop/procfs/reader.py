@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import stat
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -134,6 +135,21 @@ class ProcReader:
             return os.readlink(f"{self.root}/{pid}/{name}")
         except OSError as error:
             raise _translated(error) from error
+
+    def open_mapped(self, pid: int, path: bytes) -> int:
+        """A descriptor on a file that a process maps, found in its own tree of files; the caller closes it.
+
+        Raises GoneError or DeniedError.  Only a regular file is opened: a device or a pipe might answer to it.
+        """
+        self.reads["root/"] += 1
+        try:
+            descriptor = os.open(os.fsencode(f"{self.root}/{pid}/root") + path, _READ | os.O_NONBLOCK)
+        except OSError as error:
+            raise _translated(error) from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise GoneError(os.fsdecode(path))
+        return descriptor
 
     def _read(self, path: str) -> bytes:
         try:

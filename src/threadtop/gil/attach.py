@@ -1,0 +1,119 @@
+"""Attach: begin to watch a process: exactly where its memory may be read, by looks at ``wchan`` where not."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from threadtop.errors import DeniedError, GoneError
+from threadtop.gil import elf, layout, rights, runtime
+from threadtop.gil.identity import Identity, by_name, identify
+from threadtop.gil.memory import Memory
+from threadtop.gil.probe import MemoryProbe, Probe, WchanProbe
+from threadtop.procfs import parse
+
+if TYPE_CHECKING:
+    from threadtop.procfs.reader import ProcReader
+    from threadtop.sample import Grade
+
+
+class Attached(NamedTuple):
+    """How a process is watched: ``probe`` is None where nothing but its counters may be read, or need be."""
+
+    grade: Grade
+    why_not: str
+    remedy: str
+    version: str
+    probe: Probe | None
+
+
+def attach(reader: ProcReader, pid: int, euid: int) -> Attached:
+    """Begin to watch ``pid``; ``euid`` is ours.
+
+    Raises NotPythonError, NotReadyError (try again in a moment) and GoneError.
+    """
+    try:
+        maps = reader.read(pid, "maps")
+        exe = os.fsencode(reader.link(pid, "exe"))
+    except DeniedError:
+        return _by_name(reader, pid, euid)
+    identity = identify(maps, exe)
+    try:
+        memory = Memory(reader, pid)
+    except DeniedError:
+        return _without_memory(reader, pid, euid, identity)
+    try:
+        probe = MemoryProbe(reader, pid, memory, lambda tasks: runtime.attach(memory, identity, tasks))
+    except runtime.UnknownError as error:
+        memory.close()
+        return Attached("estimate", str(error), "the estimate stands in for it", "", WchanProbe(reader, pid))
+    except DeniedError:
+        memory.close()
+        return _without_memory(reader, pid, euid, identity)
+    except BaseException:
+        memory.close()
+        raise
+    return Attached("exact", "", "", probe.runtime.version, probe)
+
+
+def _refusal(reader: ProcReader, pid: int, euid: int) -> tuple[str, str]:
+    uid = parse.parse_uid(reader.read(pid, "status"))
+    scope = reader.read_global("sys/kernel/yama/ptrace_scope") or b""
+    return rights.refusal(uid, euid, scope.decode("ascii", "replace"))
+
+
+def _by_name(reader: ProcReader, pid: int, euid: int) -> Attached:
+    """Not even its files may be known: what its command line says must do."""
+    arguments = parse.parse_cmdline(reader.read(pid, "cmdline"))
+    version = by_name(arguments, parse.parse_stat(reader.read(pid, "stat")).name)
+    if version is None:
+        raise runtime.NotPythonError
+    why_not, remedy = _refusal(reader, pid, euid)
+    if version.endswith("t"):
+        return Attached("none", runtime.GIL_OFF, "", version, None)
+    return Attached("estimate", why_not, remedy, version, None)
+
+
+def _without_memory(reader: ProcReader, pid: int, euid: int, identity: Identity) -> Attached:
+    """The files it maps may be read, its memory not: they say whether it is a CPython, and which."""
+    version = _version_of_files(reader, pid, identity)
+    why_not, remedy = _refusal(reader, pid, euid)
+    if version.endswith("t"):
+        return Attached("none", runtime.GIL_OFF, "", version, None)
+    return Attached("estimate", why_not, remedy, version, WchanProbe(reader, pid))
+
+
+def _version_of_files(reader: ProcReader, pid: int, identity: Identity) -> str:
+    """The version by the ELF files a process maps, opened in its own tree of files; raises NotPythonError."""
+    for image in identity.images:
+        try:
+            descriptor = reader.open_mapped(pid, image.path)
+        except (GoneError, DeniedError):
+            continue
+        try:
+            version = _version_in(descriptor, identity)
+        except (elf.ElfError, layout.LayoutError, OSError):
+            continue
+        finally:
+            os.close(descriptor)
+        if version is not None:
+            return version
+    raise runtime.NotPythonError
+
+
+def _version_in(descriptor: int, identity: Identity) -> str | None:
+    def read(offset: int, size: int) -> bytes:
+        return os.pread(descriptor, size, offset)
+
+    header = elf.header(read)
+    read_vaddr = elf.file_reader(read, header)
+    found = elf.find_symbols(read_vaddr, header, runtime.SYMBOLS)
+    place, number = map(found.get, runtime.SYMBOLS)
+    if place is None:
+        return None
+    head = layout.head_of(read_vaddr(place.vaddr, layout.HEAD_SIZE))
+    if head is not None:
+        return runtime.words(head.version, is_free_threaded=head.is_free_threaded)
+    if number is not None:
+        return runtime.words(layout.version_of(int.from_bytes(read_vaddr(number.vaddr, 8), "little")))
+    return f"3.{identity.minors[0]}" if identity.minors else "3"

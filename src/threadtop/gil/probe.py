@@ -1,0 +1,394 @@
+"""Probe: one look after the other at a Python process: who holds the GIL, who waits for it, who runs without it.
+
+A thread at rest need not be looked at in every round.  Which threads a round looks at is decided before it, never
+by what it finds; each look then stands for the rounds since the one before (its weight), so that shares stay unbiased.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from threadtop.errors import DeniedError, GoneError
+from threadtop.gil.memory import BadAddressError
+from threadtop.procfs import parse
+from threadtop.sample import GilLock, GilMoment, GilTally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from threadtop.gil.memory import Memory
+    from threadtop.gil.runtime import Lock, Runtime
+    from threadtop.procfs.reader import ProcReader
+
+HELD, ASLEEP, WAITED, RAN, BLOCKED = range(5)
+FEW: Final = 12  # so many threads are all looked at in every round
+QUIET_LOOKS: Final = 20  # as many looks at an unchanged sleeper, and the thread is at rest
+REST_ROUNDS: Final = 25  # a thread at rest is looked at once in so many rounds
+REST_LOOKS: Final = 8  # threads at rest looked at in one round, at most
+MOST_LOOKS: Final = 32  # others in one round, at most; what there is more comes in turn
+SORT_ROUNDS: Final = 10  # rounds between two divisions into those at rest and the others
+MOST_MOMENTS: Final = 4000
+REFRESH_NS: Final = 1_000_000_000
+SOON_NS: Final = 100_000_000
+REFRESH_SHARE: Final = 400  # walking all thread states may take one part in so many of the time
+OFF_PERIOD_S: Final = 0.5  # a free-threaded build may switch its GIL on at any time (PEP 703)
+UNKNOWN_HOLDER: Final = -1
+_CALL_BYTES: Final = 256
+
+
+class Thread:
+    """One thread under watch; ``weights`` by HELD to BLOCKED add up to the rounds since it was first listed."""
+
+    __slots__ = ("descriptor", "is_resting", "kind", "line", "looks", "quiet", "seen", "tid", "weights")
+
+    def __init__(self, tid: int, seen: int) -> None:
+        """A thread first listed in round ``seen``."""
+        self.tid = tid
+        self.seen = seen
+        self.descriptor: int | None = None
+        self.line = b""
+        self.kind = BLOCKED
+        self.quiet = 0
+        self.is_resting = False
+        self.looks = 0
+        self.weights = [0, 0, 0, 0, 0]
+
+    def credit(self, kind: int, now: int) -> None:
+        """Let one look stand for the rounds since the last."""
+        self.weights[kind] += now - self.seen
+        self.seen = now
+        self.looks += 1
+
+
+class Probe:
+    """Which threads of a process are looked at when; what a look is, the two kinds of probe below know."""
+
+    file = ""
+    period_s = 0.0  # looks are at least so far apart; 0: as often as the watch can
+    has_fixed_words = True  # a thread that sleeps in an unchanged call sleeps for the same thing
+
+    def __init__(self, reader: ProcReader, pid: int) -> None:
+        """Nothing listed yet; raises GoneError or DeniedError."""
+        self.rounds = 0
+        self.most_looks = MOST_LOOKS
+        self.threads: dict[int, Thread] = {}
+        self._reader = reader
+        self._pid = pid
+        self._others: list[Thread] = []
+        self._resting: list[Thread] = []
+        self._turn = 0
+        self._refresh_at = 0
+        self._inner: dict[int, int] = {}
+        self._is_nested = len(self._namespace_tids(pid)) > 1
+        self._list_tasks()
+
+    def close(self) -> None:
+        """Give all descriptors back."""
+        for thread in self.threads.values():
+            self._drop(thread)
+        self.threads.clear()
+
+    @property
+    def tids(self) -> frozenset[int]:
+        """The threads that CPython knows."""
+        return frozenset()
+
+    def look(self, now_ns: int) -> None:
+        """One round; raises GoneError once the process has ended or runs another program, DeniedError."""
+        if now_ns >= self._refresh_at:
+            began_ns = time.monotonic_ns()
+            self._refresh()
+            spent_ns = time.monotonic_ns() - began_ns
+            self._refresh_at = now_ns + max(REFRESH_NS, spent_ns * REFRESH_SHARE)
+        self.rounds += 1
+        self._round(now_ns)
+
+    def _refresh(self) -> None:
+        self._list_tasks()
+
+    def _round(self, now_ns: int) -> None:
+        raise NotImplementedError
+
+    # -- threads -------------------------------------------------------------------------------------
+
+    def _list_tasks(self) -> None:
+        listed = set(self._reader.tids(self._pid))
+        if not listed:
+            raise GoneError(str(self._pid))
+        for tid in self.threads.keys() - listed:
+            self._forget(tid)
+        for tid in listed - self.threads.keys():
+            try:
+                inner = self._namespace_tids(tid)[-1] if self._is_nested else tid
+            except (GoneError, IndexError):
+                continue
+            self.threads[tid] = Thread(tid, self.rounds)
+            self._inner[inner] = tid
+        if not self.threads:
+            raise GoneError(str(self._pid))
+        self._divide()
+
+    def _namespace_tids(self, tid: int) -> list[int]:
+        """A thread's ids, ours first, that of its own pid namespace last (proc(5), NSpid)."""
+        status = parse.parse_status(self._reader.read_task(self._pid, tid, "status"))
+        return [int(part) for part in status.get("NSpid", str(tid)).split() if part.isdigit()]
+
+    def _forget(self, tid: int) -> None:
+        thread = self.threads.pop(tid, None)
+        if thread is not None:
+            self._drop(thread)
+            self._inner = {inner: outer for inner, outer in self._inner.items() if outer != tid}
+
+    def _drop(self, thread: Thread) -> None:
+        if thread.descriptor is not None:
+            self._reader.drop(thread.descriptor)
+            thread.descriptor = None
+
+    def _divide(self) -> None:
+        """Tell those at rest from the others; only at fixed rounds, so that no look decides on the next one."""
+        threads = self.threads.values()
+        if len(threads) <= FEW:
+            self._others, self._resting = list(threads), []
+            for thread in threads:
+                thread.is_resting = False
+            return
+        self._others, self._resting = [], []
+        for thread in threads:
+            thread.is_resting = thread.quiet >= QUIET_LOOKS
+            (self._resting if thread.is_resting else self._others).append(thread)
+
+    def _due(self) -> list[Thread]:
+        """The threads to look at in this round."""
+        others = self._others
+        if len(self.threads) <= FEW and not self._resting:
+            return others
+        if self.rounds % SORT_ROUNDS == 0:
+            self._divide()
+            others = self._others
+        if len(others) > self.most_looks:
+            start = self._turn if self._turn < len(others) else 0
+            self._turn = start + self.most_looks
+            others = others[start : self._turn]
+        resting = self._resting
+        if not resting:
+            return others
+        step = max(REST_ROUNDS, len(resting) // REST_LOOKS)
+        return others + resting[self.rounds % step :: step]
+
+    def _wake(self, thread: Thread) -> None:
+        """A thread at rest was found at work by other means than its look: until now it rested."""
+        thread.weights[thread.kind] += self.rounds - 1 - thread.seen
+        thread.seen = self.rounds - 1
+        thread.quiet = 0
+        if thread.is_resting:
+            thread.is_resting = False
+            self._resting.remove(thread)
+            self._others.append(thread)
+
+    def _read(self, thread: Thread) -> bytes:
+        """The file that a look reads; b"" if the thread has ended."""
+        if self.threads.get(thread.tid) is not thread:
+            return b""  # forgotten since the last division
+        descriptor = thread.descriptor
+        self._reader.reads[self.file] += 1
+        try:
+            if descriptor is not None:
+                return os.pread(descriptor, _CALL_BYTES, 0)
+            if not thread.is_resting or self._reader.kept < self._reader.limit // 2:
+                thread.descriptor = self._reader.keep(self._pid, thread.tid, self.file)
+                if thread.descriptor is not None:
+                    return os.pread(thread.descriptor, _CALL_BYTES, 0)
+            return self._reader.read_task(self._pid, thread.tid, self.file)
+        except (ProcessLookupError, GoneError):
+            self._forget(thread.tid)
+            return b""
+        except PermissionError as error:
+            raise DeniedError(self.file) from error
+
+    def _classify(self, line: bytes) -> int:
+        raise NotImplementedError
+
+    def _judge(self, thread: Thread) -> int | None:
+        """What a look at a thread that does not hold the GIL finds; None if it has ended."""
+        line = self._read(thread)
+        if not line:
+            return None
+        if line == thread.line and thread.kind == BLOCKED and self.has_fixed_words:
+            thread.quiet += 1
+            return BLOCKED
+        kind = self._classify(line)
+        thread.quiet = 0 if kind != BLOCKED or line != thread.line else thread.quiet + 1
+        thread.line, thread.kind = line, kind
+        return kind
+
+    # -- what was found ------------------------------------------------------------------------------
+
+    def tallies(self) -> dict[int, GilTally]:
+        """All tallies since the probe began."""
+        known = self.tids
+        return {
+            tid: GilTally(tid in known if known else None, thread.looks, *thread.weights)
+            for tid, thread in self.threads.items()
+        }
+
+
+class MemoryProbe(Probe):
+    """Exact: the lock's own words in memory, and in which futex each thread sleeps (``syscall``)."""
+
+    file = "syscall"
+
+    def __init__(
+        self, reader: ProcReader, pid: int, memory: Memory, attach: Callable[[dict[int, int]], Runtime]
+    ) -> None:
+        """Look at ``pid`` through ``memory``; ``attach`` finds its CPython, given its threads."""
+        super().__init__(reader, pid)
+        self._memory = memory
+        self.runtime = attach(self._inner)
+        self.holder_call: str | None = None
+        self._moments: deque[GilMoment] = deque(maxlen=MOST_MOMENTS)
+        self._counts: dict[int, list[int]] = {}  # by a lock's address: rounds, locked, switches
+        self._words: frozenset[int] = frozenset()
+        self._words_round = -1
+        self.has_fixed_words = self.runtime.is_glibc
+        self._futex = b"%d 0x" % self.runtime.futex
+        self._reader.read_task(pid, pid, self.file)  # raises DeniedError now, not later
+
+    @property
+    def tids(self) -> frozenset[int]:
+        """The threads that CPython knows."""
+        return self.runtime.tids
+
+    def _refresh(self) -> None:
+        super()._refresh()
+        before = [lock.address for lock in self.runtime.locks]
+        self.runtime.refresh(self._inner)
+        locks = self.runtime.locks
+        if [lock.address for lock in locks] != before:
+            for thread in self.threads.values():
+                thread.line = b""  # what it sleeps in may be a lock now, or be one no longer
+            addresses = {lock.address for lock in locks}
+            self._counts = {address: counts for address, counts in self._counts.items() if address in addresses}
+        self.period_s = 0.0 if any(lock.is_enabled for lock in locks) else OFF_PERIOD_S
+
+    def _round(self, now_ns: int) -> None:
+        if self.period_s:
+            self.rounds -= 1  # the GIL is off: nothing is looked at
+            return
+        held: dict[int, int] = {}
+        holders = []
+        self.holder_call = None
+        for lock in self.runtime.locks:
+            tid, kind = self._holder(lock, now_ns) if lock.is_enabled else (0, HELD)
+            holders.append(tid)
+            if tid > 0:
+                held[tid] = kind
+        self._moments.append(GilMoment(now_ns, tuple(holders), ASLEEP in held.values()))
+        now = self.rounds
+        for thread in self._due():
+            found = held.get(thread.tid)
+            if found is None:
+                found = self._judge(thread)
+                if found is None:
+                    continue
+            thread.weights[found] += now - thread.seen
+            thread.seen = now
+            thread.looks += 1
+
+    def _holder(self, lock: Lock, now_ns: int) -> tuple[int, int]:
+        """Who holds a lock (0: nobody, -1: somebody unknown), and whether HELD or ASLEEP."""
+        runtime = self.runtime
+        try:
+            state = runtime.state(lock)
+        except BadAddressError:  # its interpreter has ended: the next walk will say
+            self._refresh_at = min(self._refresh_at, now_ns + SOON_NS)
+            return UNKNOWN_HOLDER, HELD
+        counts = self._counts.setdefault(lock.address, [0, 0, 0])
+        counts[0] += 1
+        counts[2] = state.switches
+        if not state.is_locked:
+            return 0, HELD
+        counts[1] += 1
+        tid = runtime.tid(state.holder, self._inner)
+        thread = self.threads.get(tid) if tid is not None else None
+        if thread is None:
+            self._refresh_at = min(self._refresh_at, now_ns + SOON_NS)
+            return UNKNOWN_HOLDER, HELD
+        if thread.is_resting:
+            self._wake(thread)
+        line = self._read(thread)
+        kind = HELD
+        if line and not line.startswith(b"running"):
+            if runtime.state(lock) != state:
+                return thread.tid, HELD  # it let go as we looked, but had it: short holds count as well
+            # A holder that waits for the lock's own mutex is about to hand over.
+            kind = HELD if self._classify(line) == WAITED else ASLEEP
+        self.holder_call = line.decode("ascii", "replace").strip() or None
+        return thread.tid, kind
+
+    def _classify(self, line: bytes) -> int:
+        if line.startswith(b"running"):
+            return RAN
+        if not line.startswith(self._futex):
+            return BLOCKED
+        try:
+            address = int(line.split(None, 2)[1], 16)
+        except (IndexError, ValueError):
+            return BLOCKED
+        form = self.runtime.layout
+        for lock in self.runtime.locks:
+            if form.gil_cond <= address - lock.address < form.gil_size:
+                return WAITED
+        if not self.runtime.is_glibc:
+            if self._words_round != self.rounds:
+                self._words_round = self.rounds
+                self._words = frozenset().union(*map(self.runtime.waiters, self.runtime.locks))
+            if address in self._words:
+                return WAITED
+        return BLOCKED
+
+    def locks(self) -> tuple[GilLock, ...]:
+        """The locks with their tallies."""
+        found = []
+        for lock in self.runtime.locks:
+            rounds, locked, switches = self._counts.get(lock.address, (0, 0, 0))
+            found.append(GilLock(lock.interpreters, lock.is_enabled, lock.interval_us, rounds, locked, switches))
+        return tuple(found)
+
+    def take_moments(self) -> tuple[GilMoment, ...]:
+        """The rounds since the last call."""
+        moments = tuple(self._moments)
+        self._moments.clear()
+        return moments
+
+    def close(self) -> None:
+        """Give the memory back, too."""
+        super().close()
+        self._memory.close()
+
+
+class WchanProbe(Probe):
+    """Estimate: whether each thread sleeps in a futex, any futex; a lens weighs that against its counters."""
+
+    file = "wchan"
+    period_s = 0.06  # an estimate needs 10 to 20 looks a second
+
+    def __init__(self, reader: ProcReader, pid: int) -> None:
+        """Look at ``pid``."""
+        super().__init__(reader, pid)
+        self.has_looks = False
+
+    def _round(self, now_ns: int) -> None:
+        del now_ns
+        for thread in self._due():
+            kind = self._judge(thread)
+            if kind is not None:
+                thread.credit(kind, self.rounds)
+
+    def _classify(self, line: bytes) -> int:
+        if line in (b"0", b""):  # it runs; or we may not know, and all read so
+            return RAN
+        self.has_looks = True
+        return WAITED if line.startswith((b"futex", b"__futex")) else BLOCKED

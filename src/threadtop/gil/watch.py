@@ -1,0 +1,276 @@
+"""Watch: a daemon thread that looks at the GILs of a few processes many times a second, within a budget of CPU."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from threadtop.errors import DeniedError, GoneError, ThreadtopError
+from threadtop.gil.attach import Attached, attach
+from threadtop.gil.memory import BadAddressError
+from threadtop.gil.probe import MOST_LOOKS, MemoryProbe, WchanProbe
+from threadtop.gil.runtime import NotPythonError, NotReadyError, UnknownError
+from threadtop.sample import GilSample, WatchCost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from threadtop.procfs.reader import ProcReader
+
+ROUNDS_PER_S: Final = 100.0
+LEAST_ROUNDS_PER_S: Final = 50.0  # below that a round looks at fewer threads, before it becomes rarer still
+BUDGET: Final = 0.0125  # of a core: what all rounds may cost
+MOST_PERIOD_S: Final = 0.25
+MOST_TARGETS: Final = 8
+MOST_STRANGERS: Final = 1024  # remembered before the stale ones are forgotten
+AGAIN_S: Final = 0.25  # to a CPython that starts or ends, or a walk that failed
+LATER_S: Final = 3.0  # to what may not be read, or is no CPython: we may be given rights, it may call exec
+MOST_LATER_S: Final = 60.0  # what stays no CPython is looked at ever more rarely
+BAD_LOOKS: Final = 20  # failed in a row: it is not what it was
+PACE_ROUNDS: Final = 16  # rounds between two looks at the own cost
+_SMOOTHING: Final = 0.3
+
+
+class Target:
+    """One process that is to be watched."""
+
+    def __init__(self, pid: int, start_ticks: int) -> None:
+        """Not attached yet."""
+        self.pid = pid
+        self.start_ticks = start_ticks
+        self.attached: Attached | None = None
+        self.began = 0
+        self.try_at_ns = 0
+        self.bad_looks = 0
+        self.looked_ns = 0
+        self.later_s = LATER_S
+        self.is_python: bool | None = None
+
+    def detach(self, again_s: float) -> None:
+        """Give its probe back, and try again later."""
+        if self.attached is not None and self.attached.probe is not None:
+            self.attached.probe.close()
+        self.attached = None
+        self.bad_looks = 0
+        self.try_at_ns = time.monotonic_ns() + int(again_s * 1e9)
+
+
+class Watch:
+    """Follows the processes it is told to; ``take`` gives what was found, from any thread."""
+
+    def __init__(
+        self,
+        reader: ProcReader,
+        *,
+        euid: int | None = None,
+        rounds_per_s: float = ROUNDS_PER_S,
+        budget: float = BUDGET,
+        pause: Callable[[float], object] = time.sleep,
+    ) -> None:
+        """Read through ``reader``, which is this watch's own; ``budget`` is in cores."""
+        self._reader = reader
+        self._euid = os.geteuid() if euid is None else euid
+        self._fastest_s = 1 / rounds_per_s
+        self._budget = budget
+        self._pause = pause
+        self._period_s = self._fastest_s
+        self._round_cost_s = 0.0
+        self._cpu_ns = 0
+        self._most_looks = MOST_LOOKS
+        self._targets: dict[int, Target] = {}
+        self._gone: list[Target] = []
+        self._strangers: dict[tuple[int, int], tuple[int, float]] = {}  # when to try again, how long to wait then
+        self._attaches = 0
+        self._order: tuple[Target, ...] = ()
+        self._spent_ns = 0  # on attaching, which is no part of a round
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._is_closed = False
+        self._thread: threading.Thread | None = None
+
+    def follow(self, wanted: Mapping[int, int]) -> None:
+        """Watch these processes from now on (pid to start time in ticks), the first MOST_TARGETS that are CPythons."""
+        with self._changed:
+            wanted = self._within_limit(wanted)
+            for pid, target in list(self._targets.items()):
+                if wanted.get(pid) != target.start_ticks:
+                    self._gone.append(self._targets.pop(pid))
+            for pid, start_ticks in wanted.items():
+                if pid not in self._targets:
+                    target = self._targets[pid] = Target(pid, start_ticks)
+                    self._period_s = self._fastest_s
+                    _, target.later_s = self._strangers.get((pid, start_ticks), (0, LATER_S))
+            self._order = tuple(self._targets.values())
+            if self._thread is None and self._targets and not self._is_closed:
+                self._thread = threading.Thread(target=self._run, name="threadtop-gil", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def _within_limit(self, wanted: Mapping[int, int]) -> dict[int, int]:
+        """What is known to be no CPython costs nothing, and is no reason to leave another out."""
+        kept: dict[int, int] = {}
+        count = 0
+        for pid, start_ticks in wanted.items():
+            target = self._targets.get(pid)
+            count += target is None or target.is_python is not False
+            if count <= MOST_TARGETS:
+                kept[pid] = start_ticks
+        return kept
+
+    def strangers(self) -> frozenset[int]:
+        """Processes that have turned out to be no CPythons, and need not be tried again yet."""
+        now_ns = time.monotonic_ns()
+        with self._lock:
+            if len(self._strangers) > MOST_STRANGERS:
+                self._strangers = {key: found for key, found in self._strangers.items() if found[0] > now_ns}
+            return frozenset(pid for (pid, _), (try_at_ns, _) in self._strangers.items() if try_at_ns > now_ns)
+
+    def close(self) -> None:
+        """End the thread; it gives back what it holds."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+
+    def take(self) -> dict[int, GilSample]:
+        """What has been found of each followed CPython up to now."""
+        with self._lock:
+            samples = (self._sample(target) for target in self._targets.values())
+            return {sample.pid: sample for sample in samples if sample is not None}
+
+    def cost(self) -> WatchCost | None:
+        """What it costs; None as long as nothing was ever followed."""
+        return WatchCost(self._cpu_ns, 1 / self._period_s) if self._thread is not None else None
+
+    # -- in its own thread ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        # Waking up every 10 ms finds cold caches: what runs in each round is kept short, the rest is done now and then.
+        jitters = [0.5 + (at + 0.5) / PACE_ROUNDS for at in range(PACE_ROUNDS)]
+        while self._wait():
+            before_ns = time.thread_time_ns()
+            self._spent_ns = 0
+            random.shuffle(jitters)
+            for jitter in jitters:
+                self.round()
+                self._pause(self._period_s * jitter)
+                if self._is_closed:
+                    break
+            self._cpu_ns = time.thread_time_ns()
+            self._pace((self._cpu_ns - before_ns - self._spent_ns) / PACE_ROUNDS / 1e9)
+        with self._lock:
+            for target in (*self._targets.values(), *self._gone):
+                target.detach(0)
+            self._targets.clear()
+
+    def _wait(self) -> bool:
+        with self._changed:
+            while not (self._is_closed or self._targets or self._gone):
+                self._changed.wait()
+            return not self._is_closed
+
+    def round(self) -> None:
+        """One look at every target; attach where that is due."""
+        if self._gone:
+            with self._lock:
+                gone, self._gone = self._gone, []
+            for target in gone:
+                target.detach(0)
+        for target in self._order:
+            now_ns = time.monotonic_ns()
+            if target.attached is not None:
+                with self._lock:
+                    self._look(target, target.attached, now_ns)
+            elif now_ns >= target.try_at_ns:
+                before_ns = time.thread_time_ns()
+                self._attach(target)
+                self._spent_ns += time.thread_time_ns() - before_ns
+
+    def _attach(self, target: Target) -> None:
+        try:
+            attached = attach(self._reader, target.pid, self._euid)
+        except (NotReadyError, BadAddressError):
+            attached = Attached("none", "this CPython is starting or ending", "", "", None)
+        except (NotPythonError, GoneError, DeniedError, ThreadtopError, ValueError, OSError):
+            target.detach(target.later_s)
+            target.later_s = min(MOST_LATER_S, target.later_s * 2)
+            target.is_python = False
+            with self._lock:
+                self._strangers[target.pid, target.start_ticks] = target.try_at_ns, target.later_s
+            return
+        target.later_s, target.is_python = LATER_S, True
+        if attached.probe is None:
+            again_s = LATER_S if attached.version else AGAIN_S
+            target.try_at_ns = time.monotonic_ns() + int(again_s * 1e9)
+        with self._lock:
+            if attached != target.attached:
+                self._attaches += 1
+                target.attached, target.began = attached, self._attaches
+                self._period_s = self._fastest_s  # whatever was enough for what there was
+
+    def _look(self, target: Target, attached: Attached, now_ns: int) -> None:
+        probe = attached.probe
+        try:
+            if probe is None:
+                if now_ns >= target.try_at_ns:
+                    self._attach(target)
+                return
+            if now_ns - target.looked_ns < probe.period_s * 1e9:
+                return
+            target.looked_ns = now_ns
+            probe.most_looks = self._most_looks
+            probe.look(now_ns)
+            target.bad_looks = 0
+        except (GoneError, DeniedError, NotReadyError, UnknownError, OSError):
+            target.detach(AGAIN_S)
+        except BadAddressError:
+            target.bad_looks += 1
+            if target.bad_looks >= BAD_LOOKS:
+                target.detach(AGAIN_S)
+
+    def _pace(self, cost_s: float) -> None:
+        """Keep to the budget: first a round looks at fewer threads, then rounds become rarer."""
+        self._round_cost_s += (cost_s - self._round_cost_s) * _SMOOTHING
+        needed_s = self._round_cost_s / self._budget
+        if needed_s > 1 / LEAST_ROUNDS_PER_S:
+            self._most_looks = max(4, self._most_looks * 3 // 4)
+        elif needed_s < self._fastest_s * 1.1:
+            self._most_looks = min(MOST_LOOKS, self._most_looks + 1)
+        self._period_s = min(MOST_PERIOD_S, max(self._fastest_s, needed_s, self._restful_s()))
+
+    def _restful_s(self) -> float:
+        """How far apart rounds may be for all the targets there are."""
+        with self._lock:
+            attached = [target.attached for target in self._targets.values()]
+        return min((one.probe.period_s if one and one.probe else AGAIN_S for one in attached), default=AGAIN_S)
+
+    # -- what was found ------------------------------------------------------------------------------
+
+    def _sample(self, target: Target) -> GilSample | None:
+        attached = target.attached
+        if attached is None:
+            return None
+        probe = attached.probe
+        sample = GilSample(
+            pid=target.pid,
+            start_ticks=target.start_ticks,
+            grade=attached.grade,
+            why_not=attached.why_not,
+            remedy=attached.remedy,
+            version=attached.version,
+            began=target.began,
+            at_ns=time.monotonic_ns(),
+        )
+        if isinstance(probe, MemoryProbe):
+            return sample._replace(
+                has_looks=True,
+                locks=probe.locks(),
+                threads=probe.tallies(),
+                moments=probe.take_moments(),
+                holder_call=probe.holder_call,
+            )
+        if isinstance(probe, WchanProbe):
+            return sample._replace(has_looks=probe.has_looks, threads=probe.tallies())
+        return sample
