@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-RUNNING, RUN_QUEUE = "running", "waits for a cpu"
+RUNNING, RUN_QUEUE, GIL = "running", "waits for a cpu", "waits for the GIL"
 
 # Beginnings of kernel functions (fs/, kernel/, net/, mm/; the names differ between versions), the
 # first that fits wins.

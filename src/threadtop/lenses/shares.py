@@ -1,0 +1,135 @@
+"""What one thread's looks and counters say about it and the GIL, as shares of the time; pure.
+
+Looks are few (hundreds), counters of the kernel are exact (ns): so the looks only divide what the counters say a
+thread ran and rested, which takes out most of the noise of sampling (poststratification).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from threadtop import waits
+from threadtop.rates import SECOND_NS
+from threadtop.snapshot import GilShare
+
+if TYPE_CHECKING:
+    from threadtop.sample import GilTally, Grade, ThreadSample
+    from threadtop.snapshot import ThreadRow
+
+FEW: Final = 0.05  # a share of time so small may have had no look at it by chance
+
+MOSTLY_PCT: Final = 20.0  # a smaller part of the time is not why a thread is not running
+
+# The estimate, as measured on 369 runs: no false alarm in 244 quiet ones, 114 of 115 contended ones found.
+OFTEN_PER_S: Final = 40.0  # voluntary switches: a wait for the GIL ends after 5 ms, or tries again
+LEAST_FUTEX: Final = 0.05  # share of the looks that found it in a futex
+SHORTEST_S, LONGEST_S = 60e-6, 6e-3  # one such sleep: locks between threads are shorter, queues' polling longer
+LEAST_CONTENDING: Final = 0.5  # cores that the threads that switch often use or queue for
+SLACK: Final = 0.05  # looks at a futex may exceed the time a thread rested by so much
+
+
+class Spent(NamedTuple):
+    """A thread's exact counters over the window: shares of 1 on a CPU and in the run queue, switches a second."""
+
+    cpu: float | None
+    rq: float | None
+    vol_per_s: float | None
+
+
+NOT_SPENT: Final = Spent(None, None, None)
+
+
+def spent(old: ThreadSample, old_pass_ns: int, now: ThreadSample, pass_ns: int) -> Spent:
+    """What a thread did between two readings, in passes begun at these times.
+
+    A thread that has not run since it was read is unchanged up to the pass that found that, as in rates.
+    """
+    gap_ns = max(now.at_ns, pass_ns) - max(old.at_ns, old_pass_ns)
+    if gap_ns <= 0 or old.run_ns is None or now.run_ns is None:
+        return NOT_SPENT
+    cpu = min(1.0, max(0.0, (now.run_ns - old.run_ns) / gap_ns))
+    rq = None
+    if old.wait_ns is not None and now.wait_ns is not None:
+        rq = (now.wait_ns - old.wait_ns) / gap_ns
+        if now.run_ns == old.run_ns and old.state == now.state == "R":
+            rq = 1.0  # its wait is counted only once it is put on a CPU
+        rq = min(1.0 - cpu, max(0.0, rq))
+    vol = None if old.vol is None or now.vol is None else max(0, now.vol - old.vol) / gap_ns * SECOND_NS
+    return Spent(cpu, rq, vol)
+
+
+def unknown(grade: Grade, why_not: str, is_python: bool | None, samples: int = 0) -> GilShare:  # noqa: FBT001 a fact
+    """A share of which nothing is known."""
+    return GilShare(grade, why_not, None, None, None, None, None, None, None, samples, is_python)
+
+
+def exact(found: GilTally, did: Spent, why_not: str) -> GilShare:
+    """One thread's shares: the exact time it was runnable and not, each divided as the looks in it were.
+
+    No look at all: nothing is known, even of a thread that provably did not run, for it may have slept while it
+    held the GIL, or waited for it.  Without the counters (no schedstat) the looks alone must do, which cannot tell
+    a CPU from its run queue.  No look in one of the two: its parts count as 0, as the looks have them, where it is
+    under FEW of the time; where it is more they are unknown, but for a thread that CPython does not know, which
+    has no part in the GIL.
+    """
+    _, looks, held, asleep, waited, ran, blocked = found
+    runnable, resting = held + ran, waited + blocked + asleep
+    if runnable + resting <= 0:
+        return unknown("exact", why_not, found.is_python)
+    if did.cpu is None or did.rq is None:
+        parts = (held + asleep, waited, asleep, held, ran, blocked)
+        holds, waits, sleeps, with_gil, without, rests = (100 * part / (runnable + resting) for part in parts)
+        return GilShare("exact", why_not, holds, waits, sleeps, with_gil, without, None, rests, looks, found.is_python)
+    is_native = found.is_python is False
+    share = did.cpu + did.rq
+    rest = max(0.0, 1.0 - share)
+    of_runnable = held / runnable if runnable else 0.0 if share < FEW or is_native else None
+    of_rest = (waited / resting, asleep / resting) if resting else (0.0, 0.0) if rest < FEW or is_native else None
+    # Looks cannot tell a CPU from its run queue.  A waiter that is handed the GIL queues for a CPU before it has it,
+    # while a holder is seldom put off its CPU: so what it held awake it ran, and what it queued it did without.
+    with_pct = None if of_runnable is None else 100 * min(did.cpu, share * of_runnable)
+    wait_pct, asleep_pct = (None, None) if of_rest is None else (100 * rest * part for part in of_rest)
+    holds_pct = None
+    if of_runnable is not None and asleep_pct is not None:
+        holds_pct = min(100.0, 100 * share * of_runnable + asleep_pct)
+    return GilShare(
+        grade="exact",
+        why_not=why_not,
+        holds_pct=holds_pct,
+        wait_pct=wait_pct,
+        asleep_pct=asleep_pct,
+        with_pct=with_pct,
+        without_pct=None if with_pct is None else max(0.0, 100 * did.cpu - with_pct),
+        runq_pct=100 * did.rq,
+        blocked_pct=None if of_rest is None else max(0.0, 100 * rest * (1.0 - sum(of_rest))),
+        samples=looks,
+        is_python=found.is_python,
+    )
+
+
+def estimated_wait(
+    cpu: float | None, rq: float | None, vol_per_s: float | None, futex_share: float | None, contending: float
+) -> float | None:
+    """The share of the time (0 to 1) in which a thread waited for the GIL, as its counters suggest.
+
+    ``futex_share`` is the share of the looks that found it in a futex; None where wchan may not be read, then all
+    its rest counts.  ``contending``: cores that all threads that switch often use or queue for.  0: it does not
+    wait; None: a counter is not known.  A switch interval other than 5 ms is missed, and the polling of queues
+    adds to it.
+    """
+    if cpu is None or rq is None or vol_per_s is None:
+        return None
+    rest = max(0.0, 1.0 - cpu - rq)
+    share = rest if futex_share is None else min(futex_share, rest + SLACK)
+    if vol_per_s < OFTEN_PER_S or share < LEAST_FUTEX or contending < LEAST_CONTENDING:
+        return 0.0
+    return share if SHORTEST_S <= share / vol_per_s <= LONGEST_S else 0.0
+
+
+def reason(thread: ThreadRow, share: GilShare) -> str | None:
+    """Why a thread is not running: what its looks found most, where that is the GIL; else what one look at it says."""
+    wait = share.wait_pct
+    if share.grade != "exact" or wait is None or wait < MOSTLY_PCT:
+        return thread.reason
+    parts = (share.with_pct, share.without_pct, share.runq_pct, share.asleep_pct, share.blocked_pct)
+    return waits.GIL if wait >= max((part for part in parts if part is not None), default=0.0) else thread.reason

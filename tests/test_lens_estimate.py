@@ -1,0 +1,159 @@
+"""The Python lens without rights: estimates on rows, and whose GIL is worth a watch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from builders import process_row, ran, snapshot, thread_row, thread_sample
+from gil_samples import at, figures, gil, row, share, shown, tally, two
+from threadtop.lenses.python import MOST_SUSPECTS, SUSPECT_TICKS, PythonLens
+from threadtop.snapshot import Estimate
+
+if TYPE_CHECKING:
+    from threadtop.sample import GilTally
+    from threadtop.snapshot import ProcessRow, Snapshot
+
+
+# -- estimated --------------------------------------------------------------------------------
+
+
+def estimated(found: GilTally, *, has_looks: bool = True, vol: int | None = 231, first_vol: int | None = 0) -> Snapshot:
+    """Four threads alike that compute, watched for a second without rights."""
+    old = [thread_sample(100 + one, vol=first_vol) for one in range(4)]
+    new = [ran(thread, 1, run_ms=250, wait_ms=30)._replace(vol=vol) for thread in old]
+    said = {"grade": "estimate", "why_not": "ptrace_scope is 1", "locks": (), "has_looks": has_looks}
+    tallies = {100 + one: found for one in range(4)} if has_looks else {}
+    return shown(at(gil(0, **said), *old), at(gil(1, **said, threads=tallies), *new))[-1]
+
+
+def test_an_estimate_says_that_it_is_one() -> None:
+    """Waits, waiters and utilisation are Estimates, the run queue is a counter; what cannot be inferred is unknown."""
+    shot = estimated(tally(waited=14, ran=6, is_python=None))
+    one, found = share(shot), row(shot)
+    assert figures(one) == (None, None, None, pytest.approx(70), 3.0, None, None)
+    assert (one.grade, one.why_not, one.samples) == ("estimate", "ptrace_scope is 1", 20)
+    assert (found.waiters, found.utilisation_pct) == pytest.approx((2.8, 100))
+    assert {type(value) for value in (one.wait_pct, found.waiters, found.utilisation_pct)} == {Estimate}
+    assert (found.switches_per_s, found.is_enabled, found.samples, found.locks) == (None, None, 20, ())
+
+
+def test_an_estimate_without_looks() -> None:
+    """Where wchan may not be read, all the rest counts; a thread needs no tally."""
+    assert share(estimated(tally(), has_looks=False)).wait_pct == pytest.approx(72)
+
+
+def test_nothing_seen_is_an_estimate_of_zero() -> None:
+    """0 is what the rule says, and still an estimate; utilisation is only told where somebody waits."""
+    shot = estimated(tally(waited=1, ran=19))
+    assert share(shot).wait_pct == pytest.approx(5)
+    shot = estimated(tally(ran=20))
+    assert share(shot).wait_pct == 0.0
+    assert isinstance(share(shot).wait_pct, Estimate)
+    assert (row(shot).waiters, row(shot).utilisation_pct) == (0.0, None)
+
+
+def test_too_few_looks_are_no_estimate() -> None:
+    """Of a thread that switches often five looks are needed; one that seldom does not wait."""
+    assert share(estimated(tally(waited=3, ran=1))).wait_pct is None
+    assert share(estimated(tally(waited=4, ran=1))).wait_pct == pytest.approx(77)
+    assert share(estimated(tally(), vol=39)).wait_pct == 0.0
+    assert share(estimated(tally(), vol=40)).wait_pct is None
+    assert share(estimated(tally(), vol=None)).wait_pct is None
+
+
+def test_a_thread_that_python_does_not_know_does_not_wait() -> None:
+    """A native thread in a futex waits for a lock of its own."""
+    assert share(estimated(tally(waited=14, ran=6, is_python=False))).wait_pct == 0.0
+    assert share(estimated(tally(waited=14, ran=6, is_python=True))).wait_pct == pytest.approx(70)
+
+
+def test_switches_count_from_when_they_were_read() -> None:
+    """A tick in which status was not read is passed over; without any they are unknown."""
+    assert share(estimated(tally(waited=14, ran=6), first_vol=None)).wait_pct is None
+    said = {"grade": "estimate", "locks": ()}
+    old = thread_sample(100, vol=None)
+    mid = ran(old, 1, run_ms=300)._replace(vol=50)
+    new = ran(mid, 2, run_ms=600, vol=200)
+    found = (gil(at_s, **said, threads={100: tally(waited=30 * at_s, ran=70 * at_s)}) for at_s in range(3))
+    shot = shown(*(at(one, thread) for one, thread in zip(found, (old, mid, new), strict=True)))[-1]
+    assert share(shot).wait_pct == pytest.approx(30)
+
+
+def test_grade_none_says_why() -> None:
+    """Neither memory nor counters: unknown, with the reason."""
+    said = {"grade": "none", "why_not": "its layout is not known", "remedy": "tell us", "locks": ()}
+    shot = two(gil(0, **said), gil(1, **said, threads={100: tally(held=5)}))
+    assert (share(shot).grade, share(shot).why_not) == ("none", "its layout is not known")
+    assert figures(share(shot)) == (None,) * 7
+    assert (row(shot).grade, row(shot).remedy, row(shot).waiters) == ("none", "tell us", None)
+
+
+# -- suspects ----------------------------------------------------------------------------------
+
+
+def pair(pid: int, *, cpu: float = 25.0, vol: float | None = 40.0, **said: object) -> ProcessRow:
+    """A process of two threads alike."""
+    threads = (thread_row(pid + one, cpu_pct=cpu, wait_pct=0.0, vol_per_s=vol) for one in range(2))
+    return process_row(pid, *threads, **said)
+
+
+@pytest.mark.parametrize(
+    ("row_", "smells"),
+    [
+        pytest.param(pair(10), True, id="half a core, switches often"),
+        pytest.param(pair(10, cpu=24.9), False, id="less than half a core"),
+        pytest.param(pair(10, vol=39.9), False, id="switches seldom"),
+        pytest.param(pair(10, vol=None), True, id="switches unknown"),
+        pytest.param(process_row(10, pair(10, cpu=50.0).threads[10], thread_row(11, cpu_pct=1.0)), True, id="two move"),
+        pytest.param(pair(10, cpu=50.0, vol=1.0), True, id="a busy one beside another"),
+        pytest.param(pair(10, cpu=49.9, vol=1.0), False, id="not so busy"),
+        pytest.param(
+            process_row(10, thread_row(10, cpu_pct=49.0, wait_pct=49.0, vol_per_s=50.0), thread_row(11, vol_per_s=1.0)),
+            False,
+            id="only one that switches often",
+        ),
+        pytest.param(pair(10, kernel=True), False, id="kernel threads"),
+        pytest.param(process_row(10, thread_row(10, cpu_pct=100.0, vol_per_s=99.0)), False, id="one thread"),
+        pytest.param(
+            process_row(10, thread_row(10, cpu_pct=5.0, wait_pct=45.0, vol_per_s=50.0), thread_row(11, vol_per_s=50.0)),
+            True,
+            id="queueing counts",
+        ),
+    ],
+)
+def test_suspects(row_: ProcessRow, smells: bool) -> None:  # noqa: FBT001 a parameter of the table
+    """Threads that switch often and want half a core together, or one busy one beside others."""
+    assert PythonLens().suspects(snapshot(row_)) == (frozenset({10}) if smells else frozenset())
+
+
+def test_a_suspect_stays_for_a_while() -> None:
+    """A lull of ten ticks does not end the watch; the end of the process does, and a reused pid is not meant."""
+    lens, quiet = PythonLens(), snapshot(pair(10, cpu=0.0, vol=0.0))
+    lens.suspects(snapshot(pair(10)))
+    assert [bool(lens.suspects(quiet)) for _ in range(SUSPECT_TICKS + 2)] == [True] * SUSPECT_TICKS + [False] * 2
+    lens.suspects(snapshot(pair(10)))
+    assert lens.suspects(snapshot()) == frozenset()
+    lens.suspects(snapshot(pair(10)))
+    assert lens.suspects(snapshot(pair(10, cpu=0.0, vol=0.0, start_ticks=2000))) == frozenset()
+
+
+def test_the_busiest_are_watched() -> None:
+    """No more than eight: what smells now, the busiest first, before what smelled a while ago."""
+    lens = PythonLens()
+    assert lens.suspects(snapshot(pair(900, cpu=99.0))) == {900}
+    rows = [pair(10 * number, cpu=25.0 + number) for number in range(1, 11)]
+    quiet = pair(900, cpu=0.0, vol=0.0)
+    found = lens.suspects(snapshot(*rows, quiet))
+    assert found == {10 * number for number in range(3, 11)}
+    assert len(found) == MOST_SUSPECTS
+    assert 900 in PythonLens().suspects(snapshot(*rows[:7], pair(900)))
+
+
+def test_what_has_no_gil_is_no_suspect() -> None:
+    """Processes that are known to be something else leave their place to others, at once."""
+    lens = PythonLens()
+    shot = snapshot(pair(10), pair(20))
+    assert lens.suspects(shot) == {10, 20}
+    assert lens.suspects(shot, others={10}) == {20}
