@@ -62,10 +62,10 @@ def test_once_json_is_one_document(child: subprocess.Popen[bytes]) -> None:
     assert document["interval_s"] == pytest.approx(0.1, abs=0.5)
     processes = {process["pid"]: process for process in document["processes"]}
     mine = processes[child.pid]
-    assert mine.keys() == {*fields.JSON_PROCESS, "threads"}
+    assert mine.keys() == {*fields.JSON_PROCESS, "gil", "threads"}
     assert "time.sleep(60)" in mine["command"]
     [thread] = mine["threads"]
-    assert thread.keys() == set(fields.JSON_THREAD)
+    assert thread.keys() == {*fields.JSON_THREAD, "gil"}
     assert (thread["tid"], thread["state"]) == (child.pid, "S")
 
 
@@ -211,6 +211,12 @@ def test_target_that_ends_during_batch() -> None:
         ["one", "two\nthree"],
         ["-p", "1", "--", "true"],
         ["--"],
+        ["gil"],
+        ["gil", "--"],
+        ["gil", "-d", "0", "1"],
+        ["gil", "-d", "x", "1"],
+        ["gil", "1", "--", "true"],
+        ["gil", "no-such-process-anywhere"],
     ],
     ids=lambda arguments: " ".join(arguments)[:30],
 )
@@ -229,6 +235,8 @@ def test_bad_usage_is_one_line_and_exit_2(arguments: list[str]) -> None:
         (["--once", "-p", "4194999"], "there is no process 4194999; "),
         (["--once", "no-such-process-anywhere"], "no process is called 'no-such-process-anywhere'; "),
         (["--once", "--", "no-such-command-anywhere"], "cannot start 'no-such-command-anywhere': "),
+        (["gil", "4194999"], "there is no process 4194999; "),
+        (["gil", "--", "no-such-command-anywhere"], "cannot start 'no-such-command-anywhere': "),
     ],
 )
 def test_missing_target_is_one_line_and_exit_1(arguments: list[str], message: str) -> None:
@@ -280,6 +288,52 @@ def test_version_help_and_fields() -> None:
     assert usage.stdout.startswith("usage: threadtop ")
     assert len(columns.stdout.splitlines()) == len(fields.FIELDS)
     assert all(field.title in columns.stdout for field in fields.FIELDS)
+
+
+def test_gil_help() -> None:
+    """The help names the report, and the report has a help of its own that says how it ends."""
+    usage, own = run("--help"), run("gil", "--help")
+    assert "threadtop gil [-d SECONDS] [--json] PID | NAME | -- COMMAND" in usage.stdout
+    assert "threadtop gil --help" in " ".join(usage.stdout.split())
+    assert (own.returncode, own.stderr) == (0, "")
+    assert own.stdout.startswith("usage: threadtop gil [-d SECONDS] [--json] PID | NAME\n")
+    assert "Exit code: 0 measured, 1 not" in own.stdout
+
+
+def test_gil_of_a_command() -> None:
+    """A command is started, watched and ended, and is in the document with its grade; its output stays its own."""
+    code = "print('hello', flush=True)\nwhile True: pass"
+    done = run("gil", "-d", "0.5", "--json", "--", sys.executable, "-c", code)
+    assert (done.returncode, done.stderr) == (0, "hello\n")
+    document = json.loads(done.stdout)
+    [found] = document["processes"]
+    assert found["gil"]["grade"] in ("exact", "estimate", "none")
+    assert [thread["gil"] is None for thread in found["threads"]] == [False]
+    assert document["measurement"]["measured_s"] == pytest.approx(0.5, abs=0.4)
+    with pytest.raises(ProcessLookupError):
+        os.kill(found["pid"], 0)
+
+
+def test_gil_of_what_is_no_python() -> None:
+    """A process that is no CPython is said to be none, with exit code 1."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        try:
+            done = run("gil", "-d", "0.5", str(process.pid))
+        finally:
+            process.kill()
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"threadtop: process {process.pid} (sleep) is no CPython: it has no GIL; ")
+
+
+def test_a_process_that_is_called_gil() -> None:
+    """The word gil is the report; a process of that name is reached by its id."""
+    with subprocess.Popen([*SLEEP, "gil"]) as process:
+        try:
+            by_id = run("--once", "--json", "-d", "0.1", "-p", str(process.pid))
+        finally:
+            process.kill()
+    assert [found["pid"] for found in json.loads(by_id.stdout)["processes"]] == [process.pid]
 
 
 def wait_for_output(process: subprocess.Popen[bytes]) -> None:

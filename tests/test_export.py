@@ -78,8 +78,8 @@ def test_the_document_has_the_keys_of_its_schema() -> None:
     assert list(shot) == [
         *("schema", "host", "time", "interval_s", "machine", "cost", "notes", "processes", "findings"),
     ]
-    assert list(shot["processes"][0]) == [*fields.JSON_PROCESS, "threads"]
-    assert list(shot["processes"][0]["threads"][0]) == list(fields.JSON_THREAD)
+    assert list(shot["processes"][0]) == [*fields.JSON_PROCESS, "gil", "threads"]
+    assert list(shot["processes"][0]["threads"][0]) == [*fields.JSON_THREAD, "gil"]
     assert {"pid", "user", "command", "cpu_pct"} <= set(fields.JSON_PROCESS)
     assert set(fields.JSON_THREAD) >= {
         *("tid", "name", "state", "cpu_pct", "user_pct", "system_pct", "wait_pct", "vol_per_s", "invol_per_s"),
@@ -91,7 +91,14 @@ def test_the_document_says_when_where_and_at_what_cost() -> None:
     """Moment, machine and the tool's own cost, each in the unit of its key."""
     shot = document(SHOT._replace(notes=("no schedstat here",)))
     assert (shot["host"], shot["time"], shot["interval_s"]) == ("box", "2026-01-01T12:00:00.000+00:00", 1.0)
-    assert shot["cost"] == {"pass_ms": 2.0, "own_cpu_pct": 0.5, "reads": {"stat": 3}, "descriptors": 4}
+    assert shot["cost"] == {
+        "pass_ms": 2.0,
+        "own_cpu_pct": 0.5,
+        "reads": {"stat": 3},
+        "descriptors": 4,
+        "watch_pct": None,
+        "watch_per_s": None,
+    }
     assert (shot["notes"], shot["findings"]) == (["no schedstat here"], [])
     machine = shot["machine"]
     assert (machine["uptime_s"], machine["load"], machine["cores"]) == (3600.0, [0.5, 0.25, 0.1], 2)
@@ -128,6 +135,7 @@ def test_threads_are_numbers_with_their_units() -> None:
         "priority": 20,
         "rt_priority": 0,
         "policy_name": "other",
+        "gil": None,
     }
     assert (process["pid"], process["user"], process["thread_count"]) == (100, "www", 3)
     assert (process["name"], process["command"]) == ("server", "/usr/bin/server --port 80")
@@ -140,6 +148,7 @@ def test_unknown_is_null() -> None:
     unknown = {key for key, value in unread.items() if value is None}
     assert unknown == {
         *("cpu_pct", "user_pct", "system_pct", "wait_pct", "vol_per_s", "invol_per_s", "cpu_ns", "reason", "wchan"),
+        "gil",
     }
     first = document(SHOT._replace(interval_s=None, own_cpu_pct=None, host=host_row(cpu=None, cores=())))
     assert (first["interval_s"], first["cost"]["own_cpu_pct"]) == (None, None)

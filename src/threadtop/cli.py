@@ -71,23 +71,33 @@ class Options:
         return replace(view, **{key: value for key, value in said.items() if value is not None})  # type: ignore[arg-type]
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """An ArgumentParser that raises instead of printing two lines of usage."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(" ".join(message.split()), "threadtop --help lists the options")
+        """Bad usage, in one line."""
+        raise UsageError(" ".join(message.split()), f"{self.prog} --help lists the options")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End after --help or --version."""
         sys.stdout.flush()  # a full disk is told by main(), not by the interpreter's end
         super().exit(status, message)
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="threadtop",
-        usage="threadtop [options] [PID | NAME]\n       threadtop [options] -- COMMAND [ARG ...]",
+        usage=(
+            "threadtop [options] [PID | NAME]\n"
+            "       threadtop [options] -- COMMAND [ARG ...]\n"
+            "       threadtop gil [-d SECONDS] [--json] PID | NAME | -- COMMAND [ARG ...]"
+        ),
         description="What are the threads of this machine doing, and why are they not running?",
-        epilog="Keys, columns and what each number means: press ? on the screen.",
+        epilog=(
+            "Keys, columns and what each number means: press ? on the screen.  "
+            "Who holds a Python process's GIL and who waits for it, as a text: threadtop gil PID "
+            "(threadtop gil --help)."
+        ),
         allow_abbrev=False,
     )
     parser.add_argument("target", nargs="?", metavar="PID | NAME", help="attach to a process")
@@ -119,13 +129,7 @@ def _parser() -> _Parser:
 
 def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
     """(options, name to attach to, whether to list the fields); raises UsageError."""
-    own, command = list(arguments), []
-    if "--" in own:
-        at = own.index("--")
-        own, command = own[:at], own[at + 1 :]
-        if not command:
-            message = "there is no command after --"
-            raise UsageError(message, "write threadtop -- COMMAND [ARG ...]")
+    own, command = split_command(arguments)
     said = _parser().parse_args(own)
     pids = [pid for value in said.pid or () for pid in targets.parse_pids(value)]
     name = said.target
@@ -140,7 +144,7 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
         raise UsageError(message, "add --once for one document")
     sort, descending = _sort(said.sort)
     options = Options(
-        interval_s=_interval(said.delay),
+        interval_s=None if said.delay is None else seconds(said.delay, LEAST_INTERVAL_S, MOST_INTERVAL_S, "-d 1"),
         frames=1 if said.once else _whole(said.frames, "-n"),
         pids=frozenset(pids) or None,
         command=tuple(command),
@@ -167,17 +171,28 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
     return options, name, said.list_fields
 
 
-def _interval(value: str | None) -> float | None:
-    if value is None:
-        return None
+def split_command(arguments: Sequence[str], prog: str = "threadtop") -> tuple[list[str], list[str]]:
+    """What stands before ``--`` and the command behind it, [] for none; raises UsageError."""
+    own = list(arguments)
+    if "--" not in own:
+        return own, []
+    at = own.index("--")
+    if at == len(own) - 1:
+        message = "there is no command after --"
+        raise UsageError(message, f"write {prog} -- COMMAND [ARG ...]")
+    return own[:at], own[at + 1 :]
+
+
+def seconds(value: str, least_s: float, most_s: float, example: str) -> float:
+    """The value of -d in s; raises UsageError where it is none, or out of bounds."""
     try:
-        interval_s = float(value)
+        asked_s = float(value)
     except ValueError:
-        interval_s = 0.0
-    if not LEAST_INTERVAL_S <= interval_s <= MOST_INTERVAL_S:
-        message = f"-d wants seconds between {LEAST_INTERVAL_S:g} and {MOST_INTERVAL_S:g}, not {value!r}"
-        raise UsageError(message, "try -d 1")
-    return interval_s
+        asked_s = -1.0
+    if not least_s <= asked_s <= most_s:
+        message = f"-d wants seconds between {least_s:g} and {most_s:g}, not {value[:40]!r}"
+        raise UsageError(message, f"try {example}")
+    return asked_s
 
 
 def _whole(value: str | None, flag: str) -> int | None:
@@ -234,12 +249,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    if arguments[:1] == ["gil"]:  # a process that is really called gil: threadtop -p PID
+        from threadtop import gil_report  # noqa: PLC0415
+
+        return gil_report.main(arguments[1:])
     options, name, list_fields = parse(arguments)
     if list_fields:
         print("\n".join(field_lines()))
         return EXIT_OK
     if options.headless:
-        _end_cleanly()
+        end_cleanly()
     else:
         _require_terminal()
     options = _attached(options, name)
@@ -261,7 +280,7 @@ def _run(arguments: Sequence[str]) -> int:
                     print(f"threadtop: the output of {command.arguments[0]} is in {command.output}", file=sys.stderr)
 
 
-def _end_cleanly() -> None:
+def end_cleanly() -> None:
     """Let SIGTERM and SIGHUP unwind, so that a command that was started is ended too."""
 
     def end(number: int, _frame: object) -> NoReturn:
@@ -313,16 +332,14 @@ def _attached(options: Options, name: str | None) -> Options:
 
 
 def _chosen(reader: ProcReader, name: str, *, ask: bool) -> int:
+    if not ask:
+        return targets.sole(reader, name)
     found = targets.matches(reader, name)
     if not found:
         raise targets.no_match(name)
     if len(found) == 1:
         return found[0].pid
-    listed = "\n".join([f"{len(found)} processes are called {name!r}:", *targets.match_lines(found)])
-    if not ask:
-        message = f"{listed}\nthreadtop: {name!r} is not one process"
-        raise UsageError(message, "choose one with -p PID")
-    print(listed)
+    print("\n".join([f"{len(found)} processes are called {name!r}:", *targets.match_lines(found)]))
     while True:
         try:
             answer = input(f"Which one (1 to {min(len(found), targets.LISTED_MATCHES)}, or a PID; Enter for none)? ")

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
     from threadtop.fields import Field
     from threadtop.query import Table
-    from threadtop.snapshot import HostRow, Row, Snapshot
+    from threadtop.snapshot import Finding, GilLockRow, GilRow, GilShare, HostRow, Row, Snapshot
 
 SCHEMA: Final = "threadtop/1"
 _CPU_SHARES: Final = ("cpu_pct", "user_pct", "system_pct")
 _DIGITS: Final = {"percent": 2, "rate": 2}
+_GIL_SHARES: Final = (*("holds_pct", "wait_pct", "asleep_pct", "with_pct", "without_pct", "runq_pct", "blocked_pct"),)
 
 
 def command_text(row: Row, *, full: bool, tree: bool) -> str:
@@ -135,17 +136,20 @@ def document(snapshot: Snapshot, table: Table) -> dict[str, Any]:
             "own_cpu_pct": _rounded(snapshot.own_cpu_pct, 2),
             "reads": snapshot.cost.reads,
             "descriptors": snapshot.cost.descriptors,
+            "watch_pct": _rounded(snapshot.watch_pct, 2),
+            "watch_per_s": _rounded(snapshot.watch_per_s, 2),
         },
         "notes": list(snapshot.notes),
         "processes": [
             {
                 **_values(snapshot.processes[pid], fields.JSON_PROCESS),
-                "threads": [_values(row, fields.JSON_THREAD) for row in threads],
+                "gil": _gil(snapshot.processes[pid].gil),
+                "threads": [{**_values(row, fields.JSON_THREAD), "gil": _gil_share(row.gil)} for row in threads],
             }
             for pid, threads in shown.items()
             if pid in snapshot.processes
         ],
-        "findings": list(snapshot.findings),
+        "findings": [_finding(found) for found in snapshot.findings],
     }
 
 
@@ -174,8 +178,68 @@ def _clean(value: str) -> str:
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def _said(value: str) -> str | None:
+    return _clean(value) or None
+
+
 def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)
+    return None if value is None else round(float(value), digits)  # an Estimate is a number like any other
+
+
+def _gil_share(share: GilShare | None) -> dict[str, Any] | None:
+    if share is None:
+        return None
+    return {
+        "grade": share.grade,
+        "why_not": _said(share.why_not),
+        **{key: _rounded(getattr(share, key), 2) for key in _GIL_SHARES},
+        "samples": share.samples,
+        "is_python": share.is_python,
+    }
+
+
+def _gil(gil: GilRow | None) -> dict[str, Any] | None:
+    if gil is None:
+        return None
+    return {
+        "grade": gil.grade,
+        "why_not": _said(gil.why_not),
+        "remedy": _said(gil.remedy),
+        "version": _said(gil.version),
+        "is_enabled": gil.is_enabled,
+        "utilisation_pct": _rounded(gil.utilisation_pct, 2),
+        "switches_per_s": _rounded(gil.switches_per_s, 2),
+        "waiters": _rounded(gil.waiters, 2),
+        "samples": gil.samples,
+        "window_s": _rounded(gil.window_s, 2),
+        "interpreters": [_gil_lock(lock) for lock in gil.locks],
+    }
+
+
+def _gil_lock(lock: GilLockRow) -> dict[str, Any]:
+    return {
+        "ids": list(lock.interpreters),
+        "is_enabled": lock.is_enabled,
+        "interval_us": lock.interval_us,
+        "utilisation_pct": _rounded(lock.utilisation_pct, 2),
+        "switches_per_s": _rounded(lock.switches_per_s, 2),
+        "holder": lock.holder,
+    }
+
+
+def _finding(found: Finding) -> dict[str, Any]:
+    return {
+        "kind": found.kind,
+        "pid": found.pid,
+        "process": _clean(found.process),
+        "title": _clean(found.title),
+        "explanation": _clean(found.explanation),
+        "evidence": [{"name": _clean(name), "figure": _clean(figure)} for name, figure in found.evidence],
+        "grade": found.grade,
+        "severity": _rounded(found.severity, 2),
+        "tids": list(found.tids),
+        "next_command": _said(found.next_command),
+    }
 
 
 def _machine(snapshot: Snapshot) -> dict[str, Any]:

@@ -26,14 +26,15 @@ def run(options: Options, command: Command | None = None, source_: Source | None
     The first frame takes two passes: one to begin from, one to measure.  A target that ends before
     that has left nothing to print, which is a failure.
     """
-    _prepare_output(json=options.json)
+    prepare_output(json=options.json)
     interval_s = options.interval_s or 1.0
     view = options.view(View())
     width = _width(options)
     if width is not None and options.columns is None:
         view = replace(view, columns=fields.fitting(view.columns, width))
     needs = view.needs() if not options.json else ALL_NEEDS
-    interest = Interest(attached=options.pids, needs=needs, everything=True)
+    # Named from the first pass on, so that the watch covers all of the first frame.
+    interest = Interest(attached=options.pids, needs=needs, everything=True, gil=options.pids or frozenset())
     live = source_ or source.live()
     frames = 0
     try:
@@ -65,7 +66,7 @@ def run(options: Options, command: Command | None = None, source_: Source | None
     return EXIT_OK if frames else EXIT_FAILURE
 
 
-def _prepare_output(*, json: bool) -> None:
+def prepare_output(*, json: bool) -> None:
     """JSON is UTF-8 (RFC 8259); in text, what the locale has no character for is shown by its number."""
     if not isinstance(sys.stdout, io.TextIOWrapper):
         return

@@ -101,6 +101,18 @@ def no_match(name: str) -> TargetError:
     return TargetError(f"no process is called {name!r}", "threadtop without arguments lists what runs")
 
 
+def sole(reader: ProcReader, name: str, remedy: str = "choose one with -p PID") -> int:
+    """The one process of this name; raises TargetError for none, and UsageError with a list for several."""
+    found = matches(reader, name)
+    if not found:
+        raise no_match(name)
+    if len(found) > 1:
+        listed = "\n".join([f"{len(found)} processes are called {name!r}:", *match_lines(found)])
+        message = f"{listed}\nthreadtop: {name!r} is not one process"
+        raise UsageError(message, remedy)
+    return found[0].pid
+
+
 def match_lines(found: Sequence[Match]) -> list[str]:
     """Matches as numbered lines to choose from."""
     lines = [
