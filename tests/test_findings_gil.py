@@ -98,6 +98,16 @@ def test_an_estimate_needs_looks() -> None:
     assert kinds(estimate(70, 71, looks=9)) == []
 
 
+def test_many_that_wait_a_little_are_bound_too() -> None:
+    """One waiter on average counts, however many threads share it; a little less, or one thread alone, does not."""
+    eight = [thread(100 + at, 11.5, 12.5) for at in range(8)]
+    (finding,) = found(python(*eight))
+    assert (finding.kind, len(finding.tids)) == ("gil-bound", 8)
+    assert kinds(python(*eight, waiters=0.99)) == []
+    assert kinds(python(*eight, utilisation_pct=79.9)) == []
+    assert kinds(python(thread(101, 11.5, 19.0), thread(102, 11.5, 4.9), waiters=1.0)) == []
+
+
 def test_idle_cores() -> None:
     """What the machine has to spare, an idle core that waits for a disk included; unknown without a rate."""
     assert idle_cores(host_row(cpu=CpuShare(50.0, 10.0, 20.0, 5.0))) == pytest.approx(0.7)
@@ -125,6 +135,13 @@ def test_convoy() -> None:
     assert "sys.setswitchinterval" in finding.explanation
     assert (finding.kind, finding.tids) == ("convoy", (102, 101))
     assert finding.severity == pytest.approx(64.5)
+
+
+def test_a_thread_without_a_name_of_its_own_is_called_by_its_tid() -> None:
+    """Python names threads for the kernel from 3.14 on: before, all have the program's name."""
+    (finding,) = found(python(HOG._replace(name="server", process="server"), late()._replace(process="server")))
+    assert finding.title.endswith("switch interval of thread 101")
+    assert finding.title.startswith("io-reader waits")
 
 
 def test_a_convoy_is_not_work_that_queues() -> None:

@@ -29,7 +29,7 @@ ASLEEP_SEVERITY, ASLEEP_ALONE_SEVERITY = 85.0, 55.0
 CHURN_SEVERITY, CHURN_FINE_SEVERITY = 60.0, 30.0
 SWITCHED_ON_SEVERITY, BUSY_SEVERITY, GROUP_SEVERITY, OFF_SEVERITY = 40.0, 20.0, 10.0, 5.0
 
-BOUND_HELD_PCT, BOUND_WAIT_PCT, BOUND_THREADS = 80.0, 20.0, 2
+BOUND_HELD_PCT, BOUND_WAIT_PCT, BOUND_THREADS, BOUND_WAITERS = 80.0, 20.0, 2, 1.0
 CONVOY_WORK_PCT, CONVOY_WAIT_PCT, CONVOY_TIMES, CONVOY_WAKES_PER_S, CONVOY_HOG_PCT = 10.0, 3.0, 5.0, 20.0, 70.0
 ASLEEP_PCT, KEPT_OUT_PCT = 1.0, 1.0
 WAITS_PCT: Final = 5.0  # from here on a thread counts as one that waits
@@ -74,9 +74,10 @@ def idle_cores(host: HostRow) -> float | None:
 
 
 def _gil_bound(row: ProcessRow, gil: GilRow, idle: float | None) -> Finding | None:
-    """The GIL is nearly always held, and several threads wait for it much of their time."""
-    waiting = _by_wait(row, BOUND_WAIT_PCT)
-    held = gil.utilisation_pct
+    """The GIL is nearly always held, and several threads wait for it: much of their time, or one on average."""
+    waiting, held = _by_wait(row, BOUND_WAIT_PCT), gil.utilisation_pct
+    if len(waiting) < BOUND_THREADS and (gil.waiters or 0.0) >= BOUND_WAITERS:
+        waiting = _by_wait(row, WAITS_PCT)  # many that wait a little each queue as long as few that wait much
     if held is None or held < BOUND_HELD_PCT or len(waiting) < BOUND_THREADS:
         return None
     sharing = len(waiting) + sum(_holds(thread) >= BOUND_WAIT_PCT for thread in _unlike(row, waiting))
@@ -131,8 +132,8 @@ def _convoy(row: ProcessRow, gil: GilRow) -> Finding | None:
     return _finding(
         "convoy",
         row,
-        title=f"{worst.name}{others} waits {_pct(_wait(worst))} of its time for {_pct(_work(worst))} of work: "
-        f"each wake-up waits out the {interval} switch interval of {hog.name}",
+        title=f"{_named(worst)}{others} waits {_pct(_wait(worst))} of its time for {_pct(_work(worst))} of work: "
+        f"each wake-up waits out the {interval} switch interval of {_named(hog)}",
         explanation=f"A thread that computes gives the GIL up only when asked, after {interval}; a thread that needs "
         "it for microseconds between two calls waits that long each time. A shorter interval "
         "(sys.setswitchinterval) shortens each wait at some cost; moving the computing to a process ends it.",
@@ -166,7 +167,7 @@ def _held_asleep(row: ProcessRow, gil: GilRow) -> Finding | None:
     return _finding(
         "held-asleep",
         row,
-        title=f"{worst.name}{others} holds the GIL while it sleeps, {_pct(_asleep(worst))} of the time",
+        title=f"{_named(worst)}{others} holds the GIL while it sleeps, {_pct(_asleep(worst))} of the time",
         explanation="Native code that blocks must release the GIL first (Py_BEGIN_ALLOW_THREADS); an extension here "
         "does not, and no other thread of the process can run Python until it wakes up. That is a bug of the "
         "extension, unless the sleep is a page fault (swap, a mapped file): the thread's stack tells.",
@@ -191,7 +192,7 @@ def _single_busy(row: ProcessRow, gil: GilRow) -> Finding | None:
     return _finding(
         "single-busy",
         row,
-        title=f"busy, not contended: {one.name} holds the GIL {_pct(_holds(one))}, nobody waits for it",
+        title=f"busy, not contended: {_named(one)} holds the GIL {_pct(_holds(one))}, nobody waits for it",
         explanation="One thread uses what one core can give. More threads would not help; more processes or faster "
         "code would.",
         evidence=[
@@ -291,6 +292,11 @@ def _group(members: Sequence[ProcessRow]) -> Finding:
 
 
 # -- words and figures -------------------------------------------------------------------------
+
+
+def _named(thread: ThreadRow) -> str:
+    """A thread by its own name; by its tid where it has only the program's name."""
+    return f"thread {thread.tid}" if thread.name == thread.process else thread.name
 
 
 def _finding(
