@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
 import scripted  # noqa: E402 the scripted world is the tests'
+import scripted_gil  # noqa: E402
 from threadtop.cli import Options  # noqa: E402
 from threadtop.config import Preferences  # noqa: E402
 from threadtop.feed import Feed  # noqa: E402
@@ -37,23 +38,27 @@ TEXT = re.compile(r'<text (?P<style>class="[^"]*") x="(?P<x>[\d.]+)" (?P<line>y=
 
 
 class Picture(NamedTuple):
-    """One picture: its file name, size in cells, theme and the keys pressed before it is taken."""
+    """One picture: its file name, size in cells, theme, the keys pressed before it is taken, and how a GIL is known."""
 
     name: str
     width: int
     height: int
     theme: str
     keys: tuple[str, ...] = ()
+    gil: str = ""
 
 
 PICTURES = (
-    Picture("main", 120, 34, "dark"),
-    Picture("narrow", 80, 24, "ansi"),
+    Picture("main", 120, 34, "dark", gil="exact"),
+    Picture("gil", 120, 30, "dark", ("f",), gil="exact"),
+    Picture("gil-asleep", 120, 36, "dark", ("f",), gil="asleep"),
+    Picture("gil-estimate", 80, 24, "dark", ("f",), gil="estimate"),
+    Picture("narrow", 80, 24, "ansi", gil="exact"),
     Picture("tree", 120, 34, "dark", ("t",)),
     Picture("groups", 120, 24, "dark", ("v", "v", "v")),
     Picture("process", 120, 24, "dark", ("down", "enter")),
-    Picture("overview", 120, 34, "dark", ("down", "enter", "tab")),
-    Picture("mono", 120, 34, "mono"),
+    Picture("overview", 120, 34, "dark", ("down", "enter", "tab", "tab")),
+    Picture("mono", 120, 34, "mono", gil="exact"),
 )
 
 
@@ -61,7 +66,7 @@ async def svg_of(picture: Picture) -> str:
     """The picture as SVG, always the same for the same program."""
     app = ThreadtopApp(Options(theme=picture.theme), Preferences(), Feed(ScriptedSource([]), 1.0))
     async with app.run_test(size=(picture.width, picture.height)) as pilot:
-        for snapshot in scripted.ticks():
+        for snapshot in scripted_gil.ticks(kind=picture.gil) if picture.gil else scripted.ticks():
             app.take(scripted.lacking(snapshot, HOSTILE))
             await pilot.pause()
         for key in picture.keys:

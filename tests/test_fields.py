@@ -6,11 +6,12 @@ from collections import Counter
 
 import pytest
 
+import scripted_gil
 from builders import process_row, snapshot, thread_row
 from threadtop import fields, query, text
 from threadtop.errors import UsageError
-from threadtop.fields import BY_KEY, DEFAULT_COLUMNS, FIELDS, JSON_PROCESS, JSON_THREAD, SACRIFICES
-from threadtop.snapshot import ProcessRow, ThreadRow
+from threadtop.fields import BY_KEY, DEFAULT_COLUMNS, FIELDS, GIL_COLUMNS, JSON_PROCESS, JSON_THREAD, SACRIFICES
+from threadtop.snapshot import Estimate, GroupRow, ProcessRow, ThreadRow
 
 
 def width_of(columns: tuple[str, ...], command_width: int) -> int:
@@ -89,9 +90,9 @@ def test_json_keys_stand_on_their_rows() -> None:
         (200, DEFAULT_COLUMNS),
         (
             120,
-            tuple(key for key in DEFAULT_COLUMNS if key not in SACRIFICES[:3]),
+            tuple(key for key in DEFAULT_COLUMNS if key not in SACRIFICES[:7]),
         ),
-        (80, ("cpu_pct", "wait_pct", "vol_per_s", "invol_per_s", "state", "tid", "reason", "command")),
+        (80, ("cpu_pct", "wait_pct", "vol_per_s", "invol_per_s", *GIL_COLUMNS, "state", "tid", "command")),
         (50, ("cpu_pct", "wait_pct", "vol_per_s", "state", "tid", "command")),
         (20, ("cpu_pct", "command")),
         (0, ("cpu_pct", "command")),
@@ -149,6 +150,36 @@ def test_format(field: fields.Field) -> None:
     """Unknown is a dash and what stands elsewhere a dot, in every column."""
     assert field.format(None) == "-"
     assert field.format(text.SHARED) == "·"
+
+
+@pytest.mark.parametrize(
+    ("value", "share", "points", "average"),
+    [
+        (None, "-", "-", "-"),
+        (0.0, "0.0", "0", "0.0"),
+        (0.4, "0.4", "<1", "0.4"),
+        (70.46, "70.5", "70", "70.5"),
+        (100.0, "100.0", "100", "100.0"),
+        (Estimate(70.46), "~70", "~70", "~70.5"),
+        (Estimate(0.0), "~0", "~0", "~0.0"),
+    ],
+)
+def test_estimates_look_different(value: float | None, share: str, points: str, average: str) -> None:
+    """What is inferred is marked and has no decimals that it does not know; unknown is a dash."""
+    assert (text.share(value), text.points(value), text.average(value)) == (share, points, average)
+    assert BY_KEY["gil_pct"].format(value) == BY_KEY["gil_wait_pct"].format(value) == share
+
+
+def test_the_gil_of_groups_is_that_of_their_members() -> None:
+    """A heading adds up what is known; an estimate among it makes an estimate of the sum, nothing known is unknown."""
+    shot = scripted_gil.ticks(6)[5]
+    rows = query.table(shot, query.View(layout="programs", sort="gil_wait_pct")).rows
+    groups = {row.label: row for row in rows if isinstance(row, GroupRow)}
+    assert groups["gunicorn"].gil_wait_pct == pytest.approx(4 * 70.5 + 43, abs=5)
+    assert not isinstance(groups["gunicorn"].gil_wait_pct, Estimate)
+    assert groups["envoy"].gil_wait_pct is None
+    rows = query.table(scripted_gil.ticks(6, "estimate")[5], query.View(layout="programs")).rows
+    assert any(isinstance(row, GroupRow) and isinstance(row.gil_wait_pct, Estimate) for row in rows)
 
 
 def test_texts_are_made_harmless() -> None:

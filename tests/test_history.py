@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
+import scripted_gil
 from builders import process_row, snapshot, thread_row
-from threadtop.history import ROWS, TICKS, History
+from threadtop.history import MOMENTS, MOMENTS_NS, ROWS, TICKS, WATCHED, History
+from threadtop.sample import GilMoment
 
 
 def noted(*values: float | None, **shown: object) -> History:
@@ -92,3 +96,63 @@ def test_rows_are_bounded() -> None:
     assert history._began.keys() == history._rings.keys()
     assert max(history.series((0, 2 * ROWS, 1000), "cpu_pct")) == 9.0  # type: ignore[type-var]
     assert history.series((0, 1, 1000), "cpu_pct") == [0.0] * 4
+
+
+# -- the rounds of the GIL's watch -------------------------------------------------------------
+
+
+def watched(*stamps_ns: int, pid: int = 1) -> object:
+    """A process whose row has rounds at these times."""
+    row = scripted_gil.ticks(3)[2].processes[scripted_gil.GUNICORN]
+    assert row.gil is not None
+    rounds = tuple(GilMoment(at_ns, (7,), is_asleep=False) for at_ns in stamps_ns)
+    return process_row(pid, gil=row.gil._replace(moments=rounds))
+
+
+def stamps(history: History, pid: int = 1) -> list[int]:
+    """When the rounds of a process were that are kept."""
+    return [moment.at_ns for moment in history.moments((pid, 0, 1000))]
+
+
+def test_rounds_follow_one_another() -> None:
+    """Rounds are kept in order, those that a row repeats once; a process never watched has none."""
+    history = History()
+    history.add(snapshot(watched(1, 2, 3)))
+    history.add(snapshot(watched(2, 3, 4)))
+    history.add(snapshot(watched(2, 3, 4)))
+    assert stamps(history) == [1, 2, 3, 4]
+    assert stamps(history, 9) == []
+
+
+def test_rounds_of_a_first_sample_count() -> None:
+    """Rounds are no rates: they need no interval."""
+    history = History()
+    history.add(snapshot(watched(1), interval_s=None))
+    assert stamps(history) == [1]
+
+
+@pytest.mark.parametrize(("age_ns", "kept"), [(MOMENTS_NS, 2), (MOMENTS_NS + 1, 1)])
+def test_rounds_are_bounded_in_time(age_ns: int, kept: int) -> None:
+    """What is older than MOMENTS_NS is forgotten."""
+    history = History()
+    history.add(snapshot(watched(5)))
+    history.add(snapshot(watched(5 + age_ns)))
+    assert len(stamps(history)) == kept
+
+
+def test_rounds_are_bounded_in_number() -> None:
+    """Of more than MOMENTS the newest are kept."""
+    history = History()
+    history.add(snapshot(watched(*range(MOMENTS + 3))))
+    assert stamps(history) == list(range(3, MOMENTS + 3))
+
+
+def test_watched_processes_are_bounded() -> None:
+    """Of more than WATCHED processes the one that was watched last is kept, the one longest ago forgotten."""
+    history = History()
+    for pid in (*range(1, WATCHED + 1), 1, WATCHED + 1):
+        history.add(snapshot(watched(pid, pid=pid)))
+    assert len(history._moments) == WATCHED
+    assert stamps(history, 1) == [1]
+    assert stamps(history, 2) == []
+    assert stamps(history, WATCHED + 1) == [WATCHED + 1]

@@ -8,6 +8,7 @@ import pytest
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 import scripted
+import scripted_gil
 from screens import Session, running, svg
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ STATES = {
     "sort menu": State(("s",), size=(80, 30)),
     "help": State(("question_mark",), size=(80, 60)),
     "process, threads": State(("down", "enter"), size=(120, 20), before=8),
-    "process, overview": State(("down", "enter", "tab"), size=(100, 60), before=8),
-    "process, overview denied": State((*"/vault", "enter", "enter", "tab"), size=(80, 40), before=8),
+    "process, overview": State(("down", "enter", "tab", "tab"), size=(100, 60), before=8),
+    "process, overview denied": State((*"/vault", "enter", "enter", "tab", "tab"), size=(80, 40), before=8),
     "attached": State(size=(80, 24), options=(("pids", frozenset({scripted.GUNICORN})),)),
 }
 
@@ -108,6 +109,32 @@ async def test_the_process_screen_looks_as_it_did(snapshot: SnapshotAssertion) -
     """The opened process with its sparklines looks as it did before."""
     async with running(*TICKS, size=(120, 20)) as session:
         await session.press("down", "enter")
+        assert svg(session.app) == snapshot(extension_class=SVG)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids="{0[0]}x{0[1]}".format)
+@pytest.mark.parametrize("kind", scripted_gil.KINDS)
+async def test_the_gil_pane_says_what_it_said(kind: str, size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
+    """However the GIL is known, and at every size, the pane says what it said before."""
+    async with running(*scripted_gil.ticks(14, kind), size=size) as session:
+        session.app.open_process(scripted.GUNICORN, 0, "GIL")
+        await session.settle()
+        assert session.text() == snapshot
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids="{0[0]}x{0[1]}".format)
+async def test_the_finding_says_what_it_said(size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
+    """The main screen with the worst finding under the header and the GIL's columns says what it said before."""
+    async with running(*scripted_gil.ticks(6), size=size) as session:
+        assert session.text() == snapshot
+
+
+@pytest.mark.parametrize("theme", ["dark", "mono"])
+@pytest.mark.parametrize("keys", [(), ("f",)], ids=["main", "pane"])
+async def test_the_gil_looks_as_it_did(keys: tuple[str, ...], theme: str, snapshot: SnapshotAssertion) -> None:
+    """Main screen and GIL pane look as before, with colours and without."""
+    async with running(*scripted_gil.ticks(14, "asleep"), size=(80, 24), theme=theme) as session:
+        await session.press(*keys)
         assert svg(session.app) == snapshot(extension_class=SVG)
 
 

@@ -24,7 +24,7 @@ Kind = Literal["number", "priority", "percent", "rate", "cpu_time", "size", "tex
 _FORMATS: Final[dict[str, Callable[[Any], str]]] = {
     "number": text.count,
     "priority": text.priority,
-    "percent": text.percent,
+    "percent": text.share,
     "rate": text.rate,
     "cpu_time": text.cpu_time,
     "size": text.size,
@@ -104,6 +104,17 @@ FIELDS: Final = (
         needs=(STATUS,),
     ),
     _field(
+        "gil_pct", "GIL", 5, "percent",
+        "share of the time it held CPython's GIL: only then it can run Python; a process: its busiest GIL",
+        "sampled from the process's memory (_PyRuntime); - without the right to read that", aliases=("gil_holds",),
+    ),
+    _field(
+        "gil_wait_pct", "GIL wait", 8, "percent",
+        "share of the time it waited for CPython's GIL; ~ is an estimate; a process: added up, 100 is one thread",
+        "exact: syscall and the GIL's address; ~: switches, CPU, run queue and wchan",
+        aliases=("gil_wait", "gilwait", "gilw"), needs=(STATUS,),
+    ),
+    _field(
         "state", "S", 1, "text",
         "R runnable (running or waiting for a CPU), S asleep, D uninterruptible (mostly disk), T stopped, "
         "t traced, Z ended but not reaped, I idle kernel thread",
@@ -166,14 +177,17 @@ BY_KEY: Final = {field.key: field for field in FIELDS}
 _BY_NAME: Final = {name.lower(): field for field in FIELDS for name in (field.title, field.key, *field.aliases)}
 
 DEFAULT_COLUMNS: Final = (
-    "cpu_pct", "user_pct", "system_pct", "wait_pct", "vol_per_s", "invol_per_s", "state", "last_cpu", "cpu_ns",
-    "pid", "tid", "user", "priority", "nice", "reason", "wchan", "command",
+    "cpu_pct", "user_pct", "system_pct", "wait_pct", "vol_per_s", "invol_per_s", "gil_pct",
+    "gil_wait_pct", "state", "last_cpu", "cpu_ns", "pid", "tid", "user", "priority", "nice", "reason", "wchan",
+    "command",
 )
 # Left out, first to last, where the screen is too narrow for COMMAND to keep a fair width.
 SACRIFICES: Final = (
-    "wchan", "user_pct", "system_pct", "priority", "nice", "last_cpu", "user", "cpu_ns", "pid", "invol_per_s",
-    "reason", "tid", "vol_per_s", "wait_pct", "state",
+    "wchan", "user_pct", "system_pct", "priority", "nice", "last_cpu", "user", "cpu_ns", "pid", "reason",
+    "invol_per_s", "gil_pct", "gil_wait_pct", "tid", "vol_per_s", "wait_pct", "state",
 )
+GIL_COLUMNS: Final = ("gil_pct", "gil_wait_pct")
+"""Columns that say nothing until a GIL is watched."""
 JSON_PROCESS: Final = (
     "pid", "ppid", "user", "name", "command", "state", "cpu_pct", "user_pct", "system_pct", "wait_pct", "vol_per_s",
     "invol_per_s", "cpu_ns", "priority", "nice", "thread_count", "rss_bytes", "vsize_bytes",

@@ -1,4 +1,4 @@
-"""Short bounded rings of figures by thread and process, for sparklines; pure.
+"""Short bounded rings of figures by thread and process, for sparklines and the GIL's timeline; pure.
 
 Only rows that moved are noted; the ticks between were at rest, with 0.
 """
@@ -6,29 +6,43 @@ Only rows that moved are noted; the ticks between were at rest, with 0.
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from threadtop.sample import GilMoment
     from threadtop.snapshot import Key, ProcessRow, Snapshot, ThreadRow
 
 TICKS: Final = 180
 ROWS: Final = 600
 SERIES: Final = ("cpu_pct", "wait_pct", "switches_per_s")
+MOMENTS: Final = 4000  # of one process: 20 s at 200 a second
+MOMENTS_NS: Final = 20_000_000_000
+WATCHED: Final = 16  # processes whose moments are kept
 _WIDTH: Final = 1 + len(SERIES)
 _UNKNOWN: Final = -1.0
 
 
 class History:
-    """The last TICKS ticks of at most ROWS rows; the row that has rested longest goes first."""
+    """The last TICKS ticks of at most ROWS rows; the row that has rested longest goes first.
+
+    With them the rounds of the GIL's watch, of the processes watched last.
+    """
 
     def __init__(self) -> None:
         """Nothing noted yet."""
         self._tick = 0
         self._began: dict[Key, int] = {}
         self._rings: dict[Key, array[float]] = {}
+        self._moments: dict[Key, deque[GilMoment]] = {}
 
     def add(self, snapshot: Snapshot) -> None:
         """Note what moved in a snapshot."""
+        for process in snapshot.processes.values():
+            if process.gil is not None:
+                self._note_moments(process.key, process.gil.moments)
         if snapshot.interval_s is None:
             return  # a first sample has no rates yet
         self._tick += 1
@@ -41,6 +55,23 @@ class History:
             resting = sorted(self._rings, key=lambda key: self._rings[key][-_WIDTH])
             for key in resting[: len(self._rings) - ROWS]:
                 del self._rings[key], self._began[key]
+
+    def _note_moments(self, key: Key, moments: Sequence[GilMoment]) -> None:
+        kept = self._moments.pop(key, None)
+        if kept is None:
+            kept = deque(maxlen=MOMENTS)
+        last_ns = kept[-1].at_ns if kept else -1
+        # A row may hand us rounds that it had before: each counts once.
+        kept.extend(moment for moment in moments if moment.at_ns > last_ns)
+        while kept and kept[0].at_ns < kept[-1].at_ns - MOMENTS_NS:
+            kept.popleft()
+        self._moments[key] = kept
+        if len(self._moments) > WATCHED:
+            del self._moments[next(iter(self._moments))]
+
+    def moments(self, key: Key) -> Sequence[GilMoment]:
+        """The last rounds of the watch of a process's GIL, oldest first: at most MOMENTS, of MOMENTS_NS."""
+        return self._moments.get(key, ())
 
     def _note(self, row: ThreadRow | ProcessRow) -> None:
         key = row.key

@@ -9,17 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from threadtop.procfs.details import ProcessDetails
     from threadtop.sample import Cost, GilMoment, Grade
 
 Key: TypeAlias = tuple[int, int, int]
 """Identity of a row over time: pid, tid (0 for a process), start time in ticks."""
-
 Mark: TypeAlias = Literal["", "new", "gone"]
-
-
 POLICIES: Mapping[int, str] = {0: "other", 1: "fifo", 2: "rr", 3: "batch", 5: "idle", 6: "dl", 7: "ext"}
 
 
@@ -194,10 +191,8 @@ class ProcessRow(NamedTuple):
     @property
     def gil_wait_pct(self) -> float | None:
         """What its threads waited for the GIL, added up: 100 is one thread all the time."""
-        if self.gil is None or self.gil.waiters is None:
-            return None
-        total = self.gil.waiters * 100
-        return Estimate(total) if isinstance(self.gil.waiters, Estimate) else total
+        waiters = self.gil.waiters if self.gil else None
+        return None if waiters is None else type(waiters)(waiters * 100)
 
     @property
     def tid(self) -> int:
@@ -251,6 +246,16 @@ class GroupRow(NamedTuple):
         return 0
 
     @property
+    def gil_pct(self) -> float | None:
+        """What its members held a GIL, added up."""
+        return _sum_of_shares(row.gil_pct for row in self.members)
+
+    @property
+    def gil_wait_pct(self) -> float | None:
+        """What its members waited for a GIL, added up: 100 is one thread all the time."""
+        return _sum_of_shares(row.gil_wait_pct for row in self.members)
+
+    @property
     def thread_count(self) -> int:
         """How many rows it stands for."""
         return len(self.members)
@@ -284,6 +289,13 @@ class GroupRow(NamedTuple):
     def is_idle(self) -> bool:
         """Whether all of its members are."""
         return all(row.is_idle for row in self.members)
+
+
+def _sum_of_shares(values: Iterable[float | None]) -> float | None:
+    """The known ones added up; an estimate among them makes the sum one."""
+    known = [value for value in values if value is not None]
+    kind = Estimate if any(isinstance(value, Estimate) for value in known) else float
+    return kind(sum(known)) if known else None
 
 
 Row: TypeAlias = ThreadRow | ProcessRow | GroupRow

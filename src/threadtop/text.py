@@ -10,6 +10,8 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
+from threadtop.snapshot import Estimate
+
 UNKNOWN: Final = "-"
 SHARED: Final = "·"
 ELLIPSIS: Final = "…"
@@ -70,6 +72,27 @@ def percent(value: float | None) -> str:
     if value is None:
         return UNKNOWN
     return f"{value:.1f}" if value < 999.95 else f"{value:.0f}"  # noqa: PLR2004 where the width would grow
+
+
+def share(value: float | None) -> str:
+    """A share in % as ``percent`` has it; an estimate is whole and marked: ``~70``."""
+    return f"~{value:.0f}" if isinstance(value, Estimate) else percent(value)
+
+
+def points(value: float | None) -> str:
+    """A share in whole %, for what a few hundred looks have found; an estimate is marked: ``~70``."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, Estimate):
+        return f"~{value:.0f}"
+    return "<1" if 0 < value <= 0.5 else f"{value:.0f}"  # noqa: PLR2004 it would round to 0, which it is not
+
+
+def average(value: float | None) -> str:
+    """How many on average, one decimal; an estimate is marked: ``~2.7``."""
+    if value is None:
+        return UNKNOWN
+    return f"~{value:.1f}" if isinstance(value, Estimate) else f"{value:.1f}"
 
 
 def rate(value: float | None) -> str:

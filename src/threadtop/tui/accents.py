@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 BUSY_PCT: Final = 5.0  # a share from which the eye should be drawn
 STARVED_PCT: Final = 20.0  # run-queue wait that outweighs all else
+GIL_WAIT_PCT: Final = 20.0  # waiting for the GIL from which it is the news
 SWITCHES: Final = 1000.0  # voluntary switches a second from which it should be
 PREEMPTED: Final = 100.0  # involuntary ones
 _STATE_ROLES: Final = {"D": "r", "T": "c", "t": "c", "Z": "m", "X": "m"}
@@ -22,15 +23,17 @@ _QUIET: Final = frozenset(("pid", "tid", "tid_hex", "ppid", "priority", "nice", 
 def accent(row: Row) -> tuple[str, tuple[str, ...]]:
     """The one thing on a row that stands out: its role, and the columns that say it."""
     cpu_pct, wait_pct = row.cpu_pct or 0.0, row.wait_pct or 0.0
+    gil_wait_pct = row.gil_wait_pct or 0.0
     role = ""
     columns: tuple[str, ...] = ()
     if row.is_idle or row.mark == "gone":
         pass
     elif row.state in _STATE_ROLES:
         role, columns = _STATE_ROLES[row.state], ("state", "reason")
+    elif gil_wait_pct >= max(GIL_WAIT_PCT, wait_pct):
+        role, columns = "W", ("gil_wait_pct", "reason") if _says(row, waits.GIL) else ("gil_wait_pct",)
     elif _starves(cpu_pct, wait_pct, row.vol_per_s or 0.0):
-        is_reason = getattr(row, "reason", None) == waits.RUN_QUEUE
-        role, columns = "w", ("wait_pct", "reason") if is_reason else ("wait_pct",)
+        role, columns = "w", ("wait_pct", "reason") if _says(row, waits.RUN_QUEUE) else ("wait_pct",)
     elif cpu_pct >= BUSY_PCT:
         role, columns = "g", ("cpu_pct", "state") if row.state == "R" else ("cpu_pct",)
     elif (row.vol_per_s or 0.0) >= SWITCHES:
@@ -38,6 +41,11 @@ def accent(row: Row) -> tuple[str, tuple[str, ...]]:
     elif (row.invol_per_s or 0.0) >= PREEMPTED:
         role, columns = "w", ("invol_per_s",)
     return role, columns
+
+
+def _says(row: Row, reason: str) -> bool:
+    """Whether the row's REASON says the same; a heading has none."""
+    return getattr(row, "reason", None) == reason
 
 
 def _starves(cpu_pct: float, wait_pct: float, vol_per_s: float) -> bool:

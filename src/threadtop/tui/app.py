@@ -27,6 +27,7 @@ from threadtop.tui.process_screen import ProcessScreen
 from threadtop.tui.screens import HelpScreen
 from threadtop.tui.table_screen import TableScreen
 from threadtop.tui.terminal import Terminal
+from threadtop.tui.worst import Worst
 
 if TYPE_CHECKING:
     from textual.driver import Driver
@@ -70,6 +71,7 @@ class ThreadtopApp(App[int]):
         self.snapshot: Snapshot | None = None
         self.history = History()
         self.status = Status()
+        self._worst = Worst()
         self.failure: ThreadtopError | None = None
         self.signals: Signals | None = None
         self.palette = self._make_palette()
@@ -151,12 +153,14 @@ class ThreadtopApp(App[int]):
         else:
             self.snapshot = snapshot
             self.history.add(snapshot)
+            self._worst.add(snapshot)
         self.status = Status(
             paused=self.status.paused,
             stretched_s=self.feed.stretched_s,
             behind=_compat.is_behind(self),
             attached=self._attached_words(),
             ended=ended,
+            worst=self._worst.shown,
         )
         self.show()
         self.look()
@@ -220,11 +224,11 @@ class ThreadtopApp(App[int]):
         screen = self.screen
         (screen if isinstance(screen, TableScreen) else self._main).say(message, role)
 
-    def open_process(self, pid: int, tid: int) -> bool:
-        """Open the screen of one process; False if it has ended."""
+    def open_process(self, pid: int, tid: int, pane: str = "") -> bool:
+        """Open the screen of one process, at the pane of that name; False if it has ended."""
         if self.snapshot is None or pid not in self.snapshot.processes:
             return False
-        self.push_screen(ProcessScreen(pid, tid))
+        self.push_screen(ProcessScreen(pid, tid, pane))
         return True
 
     def action_help(self) -> None:

@@ -43,7 +43,7 @@ MAIN: Final = (
     Action("search", "slash,f3", "/  F3", "search in names and commands, or for a pid", "search"),
     Action("search_next", "n", "n", "next match"),
     Action("search_previous", "N", "N", "previous match (without a search: sort by PID)"),
-    Action("filter", "backslash,f4,o", "\\  F4  o", "filter by an expression: cpu>5 user=www name~worker state=R,D",
+    Action("filter", "backslash,f4,o", "\\  F4  o", "filter by an expression: cpu>5 user=www name~worker gil_wait>20",
            "filter"),
     Action("clear", "equals_sign", "=", "clear filter, user and idle switch"),
     Action("tree", "t,f5,V", "t  F5  V", "tree: processes with their threads", "tree"),
@@ -60,6 +60,7 @@ MAIN: Final = (
     Action("sort('cpu_ns')", "T", "T", "sort by CPU time"),
     Action("sort('vol_per_s')", "S", "S", "sort by voluntary switches"),
     Action("sort('wait_pct')", "Q", "Q", "sort by run-queue wait"),
+    Action("sort('gil_wait_pct')", "L", "L", "sort by waiting for the GIL"),
     Action("sort_menu", "f6,s", "s  F6", "choose the column to sort by", "sort"),
     Action("sort_move(-1)", "less_than_sign,comma", "<", "sort by the column to the left"),
     Action("sort_move(1)", "greater_than_sign,full_stop", ">", "sort by the column to the right"),
@@ -71,6 +72,7 @@ MAIN: Final = (
     Action("tag", "space", "Space", "tag the thread and go on"),
     Action("untag", "U", "U", "remove all tags"),
     Action("follow", "F", "F", "follow the chosen thread"),
+    Action("finding", "f", "f", "open the process of the finding under the header"),
     Action("release", "escape", "Esc", "let the cursor go: the page stays at the top"),
 )
 MOVES: Final = (
@@ -84,6 +86,7 @@ PROCESS: Final = (
     Action("back", "escape,backspace", "Esc  Backspace", "back", "back"),
     Action("next_pane", "tab", "Tab", "next pane", "next pane"),
     Action("previous_pane", "shift+tab", "Shift+Tab", "previous pane"),
+    Action("stacks", "y", "y", "GIL pane: ask py-spy for the threads' Python stacks; the process is not paused"),
 )
 # fmt: on
 RESERVED: Final = {

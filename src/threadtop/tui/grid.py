@@ -77,6 +77,7 @@ class Grid(Painted, can_focus=True):
         self.tagged: set[Key] = set()
         self.followed: Key | None = None
         self.searched = ""
+        self.knows_gil = False
         self._places: dict[Key, int] | None = None
         self._look: object = None
         self._lines: dict[Key, tuple[Row, Line]] = {}
@@ -250,6 +251,10 @@ class Grid(Painted, can_focus=True):
         if self.table is None:
             return []
         shown = [field for field in self.table.columns if self.table.view.threads or field.level != "thread"]
+        view = self.table.view
+        if not self.knows_gil and view.columns == fields.DEFAULT_COLUMNS and view.sort not in fields.GIL_COLUMNS:
+            # Until a GIL has been seen these hold nothing but dashes, and take the room of columns that say something.
+            shown = [field for field in shown if field.key not in fields.GIL_COLUMNS]
         keys = fields.fitting(tuple(field.key for field in shown), width)
         columns = [fields.BY_KEY[key] for key in keys]
         taken = sum(field.width + 1 for field in columns if field.key != "command") + 1

@@ -1,4 +1,4 @@
-"""The header: the machine in two to four lines, by the width there is."""
+"""The header: the machine in two to four lines, by the width there is, and the worst finding in one more."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from threadtop import text
 from threadtop.tui import paint
 from threadtop.tui.paint import Line, LineBuilder
 from threadtop.tui.painted import Painted
+from threadtop.tui.worst import worst_line
 
 if TYPE_CHECKING:
     from threadtop.snapshot import CpuShare, Snapshot
+    from threadtop.tui.worst import Shown
 
 _WIDE = 100
 _STATE_ROLES = {"R": "g", "D": "r", "T": "c", "t": "c", "Z": "m"}
@@ -27,6 +29,7 @@ class Status(NamedTuple):
     behind: bool = False
     attached: str = ""
     ended: str = ""
+    worst: Shown | None = None
 
 
 def _meter(line: LineBuilder, share: CpuShare | None, width: int) -> None:
@@ -199,11 +202,12 @@ def header_lines(snapshot: Snapshot | None, status: Status, width: int, *, per_c
         lines.append(
             LineBuilder().add(f" {status.ended} ", "s").add("  its last figures are kept; q quits", ".").line(width)
         )
+    worst = [worst_line(status.worst, width)] if status.worst is not None else []
     if not tall:
-        return [*lines, _machine(snapshot, width)][:2]
+        return [*[*lines, _machine(snapshot, width)][:2], *worst]
     if per_core and snapshot.host.cores:
         lines.extend(_cores(snapshot, width))
-    return [*lines, _machine(snapshot, width), _scheduler(snapshot, width)]
+    return [*lines, _machine(snapshot, width), _scheduler(snapshot, width), *worst]
 
 
 class Header(Painted):

@@ -56,6 +56,28 @@ _NUMBERS = (
         ),
     ),
     (
+        "GIL",
+        (
+            "is the share of the time in which a thread held CPython's global interpreter lock, which it needs to run "
+            "Python. It is sampled from the process's memory, some 100 times a second, without pausing the process."
+        ),
+    ),
+    (
+        "GIL wait",
+        (
+            "is the share in which it was ready to run Python while another held the GIL. A waiting thread sleeps on "
+            "an address inside the GIL, which its syscall file tells; locks and queues have other addresses."
+        ),
+    ),
+    (
+        "exact, estimate",
+        (
+            "Exact is read from the process's memory: it needs the same user (and kernel.yama.ptrace_scope 0), root, "
+            "or a process started with threadtop -- COMMAND. Without that, ~ is an estimate from the kernel's "
+            "counters (status, schedstat, wchan), and the GIL pane says what would make it exact."
+        ),
+    ),
+    (
         "its own cost",
         (
             "self in the header is threadtop's own CPU; the ms are one pass over /proc. Where a pass takes "

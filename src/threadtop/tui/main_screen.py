@@ -73,6 +73,7 @@ class MainScreen(TableScreen):
         if time.monotonic() < self._held_until and self.grid.table is not None:
             held = [row.key for row in self.grid.table.rows]
         self._forget(snapshot)
+        self.grid.knows_gil |= any(process.gil is not None for process in snapshot.processes.values())
         self.header.show(snapshot, self.app.status)
         self.grid.show(query.table(snapshot, self.view, held, self._steady))
         self.footer.tick(self._position())
@@ -99,7 +100,15 @@ class MainScreen(TableScreen):
             if not isinstance(row, GroupRow) and row.mark != "gone"
         )
         shown = tuple(field.key for field, _ in self.grid.widths(self.grid.size.width))
-        return Interest(visible, attached, replace(self.view, columns=shown or self.view.columns).needs())
+        # The GIL is watched where somebody looks: watching all Python processes would cost too much.
+        chosen = self.grid.chosen if self.grid.cursor is not None else None
+        watched = {chosen.pid} if chosen is not None and chosen.pid > 0 and not chosen.kernel else set()
+        return Interest(
+            visible,
+            attached,
+            replace(self.view, columns=shown or self.view.columns).needs(),
+            gil=frozenset(watched) | (attached or frozenset()),
+        )
 
     def _position(self) -> str:
         table = self.grid.table
@@ -291,6 +300,14 @@ class MainScreen(TableScreen):
         """Remove all tags."""
         self.grid.tagged.clear()
         self.change(self.view, "tags removed")
+
+    def action_finding(self) -> None:
+        """Open the process of the finding under the header."""
+        worst = self.app.status.worst
+        if worst is None:
+            self.say("there is no finding")
+        elif not self.app.open_process(worst.finding.pid, 0, "GIL"):
+            self.say(f"{worst.finding.process} has ended")
 
     def action_follow(self) -> None:
         """Keep the page on the chosen thread, or stop that."""

@@ -20,7 +20,7 @@ Line: TypeAlias = tuple[str, str]
 
 SELECTED: Final = 0x100
 MERGE: Final = 5  # unchanged cells between two changes that cost less to send than a cursor move
-SOLID: Final = frozenset("hHsxrw")  # roles that show on a blank cell too, in some theme: reversed, underlined
+SOLID: Final = frozenset("hHsxrwWZ")  # roles that show on a blank cell too, in some theme: reversed, underlined
 RESET: Final = "\x1b[m"
 
 _SELECT: Final = {code: code + SELECTED for code in range(0x20, 0x7F)}

@@ -14,6 +14,7 @@ from threadtop.tui.footer import Footer
 from threadtop.tui.paint import LineBuilder
 from threadtop.tui.painted import Painted
 from threadtop.tui.panes import PANES
+from threadtop.tui.panes.gil import GilPane
 from threadtop.tui.panes.pane import Opened
 from threadtop.tui.panes.threads import ThreadsPane
 from threadtop.tui.table_screen import TableScreen
@@ -69,7 +70,19 @@ class ProcessTitle(Painted):
         user = LineBuilder().add(text.visible(row.user), ".")
         if name.length > width:
             return name.line(width)
-        return paint.fitted([name, threads, cpu, wait, switches, user, memory], width, gap=2)
+        return paint.fitted([name, _python(row), threads, cpu, wait, switches, user, memory], width, gap=2)
+
+
+def _python(row: ProcessRow) -> LineBuilder:
+    """Which Python it is, and how well its GIL is known."""
+    line = LineBuilder()
+    if row.gil is not None:
+        line.add(f"python {text.visible(row.gil.version)}".rstrip(), " ")
+        if row.gil.is_enabled is False:
+            line.add(" GIL off", ".")
+        elif row.gil.grade != "none":
+            line.add(f" GIL {row.gil.grade}", ".")
+    return line
 
 
 class ProcessScreen(TableScreen):
@@ -83,14 +96,17 @@ class ProcessScreen(TableScreen):
         Action("sort('cpu_ns')", "T", "T", "sort by CPU time"),
         Action("sort('vol_per_s')", "S", "S", "sort by voluntary switches"),
         Action("sort('wait_pct')", "Q", "Q", "sort by run-queue wait"),
+        Action("sort('gil_wait_pct')", "L", "L", "sort by waiting for the GIL"),
         Action("reverse", "R", "R", "reverse the order", "reverse"),
         Action("hide_idle", "i", "i", "hide idle threads, or show them", "idle"),
     )
     BINDINGS: ClassVar[list[Any]] = bindings(ACTIONS)
 
-    def __init__(self, pid: int, tid: int) -> None:
-        """Open the process ``pid``, with the cursor on ``tid`` if it is one of its threads."""
+    def __init__(self, pid: int, tid: int, pane: str = "") -> None:
+        """Open the process ``pid`` at ``pane``, with the cursor on ``tid`` if it is one of its threads."""
         super().__init__()
+        names = [kind.NAME for kind in PANES]
+        self._first_pane = names.index(pane) if pane in names else 0
         self.pid = pid
         self._first_tid = tid
         self._row: ProcessRow | None = None
@@ -101,14 +117,16 @@ class ProcessScreen(TableScreen):
     def compose(self) -> ComposeResult:
         """Title, panes of which one shows, footer."""
         yield self.title_lines
+        self.title_lines.tab = self._first_pane
         for index, pane in enumerate(self.panes):
-            pane.display = index == 0
+            pane.display = index == self._first_pane
             yield pane
         yield self.footer
 
     def on_mount(self) -> None:
         """The open pane takes the keys."""
         self.pane.focus()
+        self._name_keys()
         if self.app.snapshot is not None:
             self.show(self.app.snapshot)
         pane = self.pane
@@ -142,7 +160,7 @@ class ProcessScreen(TableScreen):
 
     def interest(self, attached: frozenset[int] | None) -> Interest:
         """What the open pane needs."""
-        return self.pane.interest(Interest(attached=attached), self.pid)
+        return self.pane.interest(Interest(attached=attached, gil=frozenset({self.pid, *(attached or ())})), self.pid)
 
     def focus_table(self) -> None:
         """The open pane takes the keys."""
@@ -169,12 +187,22 @@ class ProcessScreen(TableScreen):
         self.title_lines.tab = index % len(self.panes)
         self.pane.display = True
         self.pane.focus()
-        is_table = isinstance(self.pane, ThreadsPane)
-        self.footer.name_keys((*(self.ACTIONS if is_table else PROCESS), *GLOBAL))
+        self._name_keys()
         self.app.look()
         self.app.feed.hurry()
         if self.app.snapshot is not None:
             self.show(self.app.snapshot)
+
+    def action_stacks(self) -> None:
+        """Ask py-spy for the stacks, in the GIL pane."""
+        if isinstance(self.pane, GilPane):
+            self.pane.ask_stacks()
+        else:
+            self.say("y asks for Python's stacks in the GIL pane (Tab)")
+
+    def _name_keys(self) -> None:
+        is_table = isinstance(self.pane, ThreadsPane)
+        self.footer.name_keys((*(self.ACTIONS if is_table else PROCESS), *GLOBAL))
 
     def action_next_pane(self) -> None:
         """The next pane."""

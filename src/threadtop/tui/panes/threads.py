@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from threadtop import query, text
-from threadtop.fields import Field
+from threadtop.fields import GIL_COLUMNS, Field
 from threadtop.history import TICKS
 from threadtop.query import View
 from threadtop.snapshot import GroupRow
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 _SPARK_LEAST: Final = 8
 _NAME: Final = 16
-_COLUMNS: Final = (
+_GIL_COLUMNS: Final = (
     "cpu_pct",
     "user_pct",
     "system_pct",
     "wait_pct",
     "vol_per_s",
     "invol_per_s",
+    *GIL_COLUMNS,
     "state",
     "last_cpu",
     "cpu_ns",
@@ -36,6 +37,7 @@ _COLUMNS: Final = (
     "wchan",
     "command",
 )
+_COLUMNS: Final = tuple(key for key in _GIL_COLUMNS if key not in GIL_COLUMNS)
 # Sparkline columns: the series of history, its title, and the value that fills a column (None: the highest in sight).
 _SPARKS: Final = (
     ("cpu_pct", "CPU", 100.0),
@@ -72,6 +74,9 @@ class ThreadsPane(Grid, Pane):
     def open(self, opened: Opened) -> None:
         """Show the threads of the process."""
         self._opened = opened
+        if opened.process.gil is not None and not self.knows_gil:
+            self.knows_gil = True
+            self.view = replace(self.view, columns=_GIL_COLUMNS)
         alone = opened.snapshot._replace(processes={opened.process.pid: opened.process}, gone=())
         table = query.table(alone, self.view, steady=self._steady)
         self.show(table)
@@ -93,6 +98,8 @@ class ThreadsPane(Grid, Pane):
         room, count = width // 3 // len(_SPARKS) - 1, len(_SPARKS)
         if room < _SPARK_LEAST:
             room, count = width // 4, 1
+        elif self.knows_gil:
+            count -= 1  # the GIL's columns take the room of the last one
         history = [(_spark_field(series, title, room), room) for series, title, _ in _SPARKS[:count]]
         taken = sum(spark_width + 1 for _, spark_width in history)
         columns = super().widths(width - taken)

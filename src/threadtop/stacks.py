@@ -1,0 +1,162 @@
+"""Python stacks and thread names on request, through py-spy: a program of its own, asked once, for one process.
+
+``py-spy dump --json --nonblocking`` reads the target's memory (process_vm_readv(2)) without pausing it; frames that
+change under its eyes may be wrong.  What it prints comes from the target: it is bounded here and made visible
+where it is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
+
+from threadtop.errors import ThreadtopError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TIMEOUT_S: Final = 10.0
+MOST_BYTES: Final = 8 << 20
+MOST_THREADS: Final = 20_000
+MOST_FRAMES: Final = 12  # of a thread, innermost first
+MOST_LETTERS: Final = 200  # of a name
+_ERROR_BYTES: Final = 64 << 10
+_CHUNK: Final = 1 << 16
+
+
+class StacksError(ThreadtopError):
+    """The stacks could not be had: why, and what would help."""
+
+
+class Stack(NamedTuple):
+    """One thread: the name that Python gave it ("" for none) and its frames as text, innermost first."""
+
+    name: str
+    frames: tuple[str, ...]
+
+
+class Stacks(NamedTuple):
+    """The stacks of a process by tid; ``unmatched`` counts those that came without a tid (Python 3.10 and older)."""
+
+    threads: Mapping[int, Stack]
+    unmatched: int
+
+
+def program() -> str:
+    """Where py-spy is: on the PATH or beside our own Python; raises StacksError."""
+    found = shutil.which("py-spy", path=f"{os.environ.get('PATH', '')}{os.pathsep}{Path(sys.executable).parent}")
+    if found is None:
+        message = "py-spy is not installed"
+        raise StacksError(message, "pip install 'threadtop[stacks]'")
+    return found
+
+
+def ask(pid: int, timeout_s: float = TIMEOUT_S) -> Stacks:
+    """The stacks of a process now, in 10 to 30 ms of py-spy; raises StacksError."""
+    command = [program(), "dump", "--json", "--nonblocking", "--pid", str(pid)]
+    try:
+        # In a session of its own: a Ctrl+C at the terminal is for us.
+        asked = subprocess.Popen(  # noqa: S603 a program by its full path, a number
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        message = f"py-spy could not be started ({error.strerror})"
+        raise StacksError(message, "pip install --force-reinstall py-spy") from error
+    with asked:
+        try:
+            said, complained = _output(asked, timeout_s)
+        finally:
+            if asked.poll() is None:
+                asked.kill()
+    if asked.returncode:
+        raise _failure(pid, complained.decode("utf-8", "replace"))
+    return parse(said)
+
+
+def _output(asked: subprocess.Popen[bytes], timeout_s: float) -> tuple[bytes, bytes]:
+    """What a program prints on standard output and error, until it has ended; raises StacksError."""
+    deadline = time.monotonic() + timeout_s
+    pipes: list[IO[bytes]] = [pipe for pipe in (asked.stdout, asked.stderr) if pipe is not None]
+    printed = {pipe: bytearray() for pipe in pipes}
+    with selectors.DefaultSelector() as selector:
+        for pipe in pipes:
+            selector.register(pipe, selectors.EVENT_READ, printed[pipe])
+        while selector.get_map():
+            left_s = deadline - time.monotonic()
+            ready = selector.select(left_s) if left_s > 0 else []
+            if not ready:
+                message = f"py-spy did not answer within {timeout_s:g} s"
+                raise StacksError(message, "the machine or the process may be too busy: try again")
+            for key, _ in ready:
+                chunk = os.read(key.fd, _CHUNK)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+                key.data.extend(chunk)
+            if len(printed[pipes[0]]) > MOST_BYTES or len(printed[pipes[1]]) > _ERROR_BYTES:
+                message = f"py-spy printed more than {MOST_BYTES >> 20} MiB"
+                raise StacksError(message, "run it yourself: py-spy dump --nonblocking --pid PID")
+    try:
+        asked.wait(max(0.1, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        message = "py-spy answered, but did not end"
+        raise StacksError(message, "try again") from None
+    return bytes(printed[pipes[0]]), bytes(printed[pipes[1]])
+
+
+def _failure(pid: int, complaint: str) -> StacksError:
+    """What py-spy complains about, as one sentence with what helps."""
+    complaint = complaint.partition("Stack backtrace:")[0]
+    lowered = complaint.lower()
+    if not _is_there(pid):
+        return StacksError(f"process {pid} has ended", "its last figures are kept")
+    if any(words in lowered for words in ("permission denied", "not permitted", "process executable name")):
+        return StacksError(
+            f"py-spy may not read process {pid}",
+            "run threadtop as its user (with kernel.yama.ptrace_scope=0), as root, or start it: threadtop -- COMMAND",
+        )
+    if "version" in lowered or "python interpreter" in lowered:
+        return StacksError(f"py-spy does not know the Python of process {pid}", "pip install --upgrade py-spy")
+    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+    what = lines[0].removeprefix("Error:").strip()[:MOST_LETTERS] if lines else "without a word"
+    return StacksError(f"py-spy failed: {what}", f"py-spy dump --nonblocking --pid {pid} may say more")
+
+
+def _is_there(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def parse(said: bytes) -> Stacks:
+    """The JSON of ``py-spy dump --json``; raises StacksError where it is something else."""
+    try:
+        known = [_thread(thread) for thread in json.loads(said)[:MOST_THREADS]]
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        message = "py-spy's answer is not understood"
+        raise StacksError(message, "pip install --upgrade 'threadtop[stacks]'") from error
+    threads = {tid: stack for tid, stack in known if tid is not None}
+    return Stacks(threads, len(known) - len(threads))
+
+
+def _thread(said: dict[str, Any]) -> tuple[int | None, Stack]:
+    tid = said.get("os_thread_id")
+    frames = tuple(_frame(frame) for frame in (said.get("frames") or ())[:MOST_FRAMES])
+    name = str(said.get("thread_name") or "")[:MOST_LETTERS]
+    return (tid if isinstance(tid, int) and not isinstance(tid, bool) else None), Stack(name, frames)
+
+
+def _frame(said: dict[str, Any]) -> str:
+    """A frame as ``iterencode encoder.py:261``."""
+    file = str(said.get("short_filename") or said.get("filename") or "?")
+    line = said.get("line")
+    place = f"{file.rsplit('/', 1)[-1][:MOST_LETTERS]}:{line}" if isinstance(line, int) and line > 0 else file
+    return f"{str(said.get('name') or '?')[:MOST_LETTERS]} {place[:MOST_LETTERS]}"

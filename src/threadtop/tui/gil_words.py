@@ -1,0 +1,201 @@
+"""What the GIL pane says in words: how the GIL fares, how that is known, who holds it now, what was found; pure."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Final
+
+from threadtop import text
+from threadtop.procfs import syscalls
+from threadtop.tui import paint
+from threadtop.tui.paint import LineBuilder
+from threadtop.tui.worst import GRADES, PROBLEM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from threadtop.snapshot import Finding, GilLockRow, GilRow, ProcessRow, Snapshot
+    from threadtop.stacks import Stacks
+    from threadtop.tui.paint import Line
+
+INDENT: Final = 6
+_MOST_LOCKS: Final = 4
+_MOST_NAMED: Final = 3
+_LABEL: Final = 13
+_GAP: Final = 3
+_WIDE: Final = 100
+
+
+def summary_lines(process: ProcessRow, snapshot: Snapshot, width: int) -> list[Line]:
+    """The GIL in a line for each lock, and below how well it is known, why, and what it costs."""
+    gil = process.gil
+    if gil is None:
+        return _said("not a CPython process, or not looked at yet", width)
+    if gil.is_enabled is False:
+        return _said("off: a free-threaded build (PEP 703); its threads run Python at the same time", width)
+    if gil.grade == "none":
+        return [*_said(f"not known: {gil.why_not}", width), *_wrapped(gil.remedy, width)]
+    if gil.grade == "estimate":
+        line = LineBuilder().add(" GIL  ", "t").join(_held(gil.utilisation_pct, width))
+        line.join(_waiters(gil.waiters))
+        why = f"estimated from counters, not measured: {gil.why_not}" if gil.why_not else "estimated from counters"
+        return [line.line(width), *_wrapped(why, width), *_wrapped(_exact_remedy(gil.remedy), width)]
+    locks = sorted(gil.locks, key=lambda lock: lock.interpreters)
+    lines = [_lock_line(lock, process, width, waiters=len(locks) == 1) for lock in locks[:_MOST_LOCKS]]
+    if len(locks) > _MOST_LOCKS:
+        lines.extend(_wrapped(f"and {len(locks) - _MOST_LOCKS} GILs more", width))
+    if len(locks) > 1:
+        waits = LineBuilder().add(" " * INDENT).add(text.average(gil.waiters), "b")
+        lines.append(waits.add(" threads wait for them on average", ".").line(width))
+    return [*lines, _evidence(gil, snapshot, width)]
+
+
+def _exact_remedy(remedy: str) -> str:
+    return f"for exact figures: {remedy}" if remedy else ""
+
+
+def _said(words: str, width: int) -> list[Line]:
+    """Words in the place of figures."""
+    first, *rest = _wrapped(words, width, " ") or [paint.blank(width)]
+    title = LineBuilder().add(" GIL  ", "t").roles(first[0][INDENT:], first[1][INDENT:])
+    return [title.line(width), *rest]
+
+
+def _wrapped(words: str, width: int, role: str = ".", indent: int = INDENT) -> list[Line]:
+    """Words below one another, for they must not be cut."""
+    parts = textwrap.wrap(text.visible(words), max(20, width - indent - 1), break_on_hyphens=False)
+    return [LineBuilder().add(" " * indent).add(part, role).line(width) for part in parts]
+
+
+def interpreters_words(ids: tuple[int, ...]) -> str:
+    """Whose GIL it is."""
+    if ids == (0,):
+        return "main interpreter"
+    names = ["main" if number == 0 else str(number) for number in ids[:_MOST_NAMED]]
+    more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
+    return f"interpreter{'s' if len(ids) > 1 else ''} {', '.join(names)}{more}"
+
+
+def _held(utilisation_pct: float | None, width: int) -> LineBuilder:
+    """A bar and a figure for the share of time it was held."""
+    line = LineBuilder()
+    cells = 20 if width >= _WIDE else 10
+    if utilisation_pct is not None:
+        bar = text.meter([(utilisation_pct / 100, "█")], cells)
+        line.roles(bar, bar.translate({ord("█"): "G", ord("░"): "."}))
+    return line.add(f" {text.points(utilisation_pct):>3} %", "b").add(" held", ".")
+
+
+def _waiters(waiters: float | None) -> LineBuilder:
+    """How many threads wait on average."""
+    role = "W" if waiters is not None and waiters >= 1 else "b"
+    return LineBuilder().add("  ").add(text.average(waiters), role).add(" wait on average", ".")
+
+
+def _lock_line(lock: GilLockRow, process: ProcessRow, width: int, *, waiters: bool) -> Line:
+    whose = interpreters_words(lock.interpreters)
+    name = LineBuilder().add(" GIL  ", "t").add(f"{whose:16}", " ")
+    if not lock.is_enabled:
+        return name.add("  off", ".").line(width)
+    parts = [name, _held(lock.utilisation_pct, width)]
+    if waiters and process.gil is not None:
+        parts.append(_waiters(process.gil.waiters))
+    parts.append(LineBuilder().add(f" {text.rate(lock.switches_per_s):>5}", "b").add(" hand-overs/s", "."))
+    if not waiters and lock.holder:
+        parts.append(LineBuilder().add("held by ", ".").add(_who(lock.holder, process)))
+    return paint.fitted(parts, width, gap=2)
+
+
+def _evidence(gil: GilRow, snapshot: Snapshot, width: int) -> Line:
+    """How the figures came about, and what that costs."""
+    how = LineBuilder().add(" " * INDENT)
+    how.add("exact", " ").add(f": {text.thousands(gil.samples)} samples in {gil.window_s:.1f} s", ".")
+    cost = LineBuilder()
+    if snapshot.watch_pct is not None and snapshot.watch_per_s is not None:
+        cost.add("sampling costs ", ".").add(f"{text.percent(snapshot.watch_pct)} %", " ")
+        cost.add(f" of a core at {snapshot.watch_per_s:.0f}/s", ".")
+    return paint.fitted([how, cost], width)
+
+
+def _who(tid: int, process: ProcessRow, name: str = "") -> str:
+    row = process.threads.get(tid)
+    return f"{tid} {text.visible(name or (row.name if row else ''))}".rstrip()
+
+
+def holder_line(process: ProcessRow, machine: str, width: int, name: str = "") -> Line | None:
+    """Who holds it now and what it does; None where that is not known, or there are several GILs."""
+    gil = process.gil
+    if gil is None or gil.grade != "exact" or len(gil.locks) != 1 or gil.locks[0].holder is None:
+        return None
+    line = LineBuilder().add(" now  ", "t")
+    holder = gil.locks[0].holder
+    if not holder:
+        return line.add("nobody holds it", ".").line(width)
+    line.add(_who(holder, process, name), "b").add(" holds it, ", ".")
+    words = call_words(gil.holder_call, machine)
+    return line.add(words, "r" if words.startswith("asleep") else " ").line(width)
+
+
+def stacks_line(stacks: Stacks, frames: tuple[str, ...], age_s: float, width: int) -> Line:
+    """What py-spy said some seconds ago of the thread that holds it now, whose ``frames`` these are."""
+    line = LineBuilder().add(" " * INDENT)
+    age = f"{text.duration(max(0.0, age_s))} ago, by py-spy"
+    if not stacks.threads:
+        unmatched = "Python 3.10 and older does not tell py-spy which thread is which: names and stacks stay unmatched"
+        return line.add(unmatched if stacks.unmatched else "py-spy found no Python threads", "y").line(width)
+    if not frames:
+        return line.add(f"stacks of {age}; ", ".").add("y", "f").add(" asks again", ".").line(width)
+    line.add(f"{age}, it was in  ", ".").add(text.visible(frames[0]), "b")
+    return line.add(text.visible("".join(f" < {frame}" for frame in frames[1:4])), ".").line(width)
+
+
+def call_words(line: str | None, machine: str) -> str:
+    """What a thread does by its line of ``syscall`` (proc(5)): ``running``, ``asleep in read()``."""
+    if line is None:
+        return "what it does is not known"
+    try:
+        call = syscalls.parse_call(line.encode("utf-8", "replace"))
+    except ValueError:
+        return "what it does is not known"
+    if call.is_running:
+        return "running"
+    if call.number is None:
+        return "asleep outside of a system call"
+    known = syscalls.name(machine, call.number)
+    return f"asleep in {known}()" if known.isidentifier() else f"asleep in {known}"
+
+
+def finding_lines(findings: Iterable[Finding], width: int) -> list[Line]:
+    """Each finding: its title and how sure it is, what it means, the figures behind it, what to run next."""
+    lines: list[Line] = []
+    for finding in findings:
+        if lines:
+            lines.append(paint.blank(width))
+        is_problem = finding.severity >= PROBLEM
+        sure = LineBuilder().add(f"  {GRADES[finding.grade]} ", ".")
+        title = LineBuilder().add(" ▲ " if is_problem else " · ", "y" if is_problem else ".")
+        title.add(text.visible(finding.title), "b")
+        lines.append(LineBuilder().roles(*title.line(max(0, width - sure.length))).join(sure).line(width))
+        lines.extend(_wrapped(finding.explanation, min(width, 110), " ", indent=3))
+        lines.extend(_evidence_lines(finding, width))
+        if finding.next_command:
+            lines.append(_label("next").add(text.visible(finding.next_command)).line(width))
+    return [paint.fit_line(line, width) for line in lines]
+
+
+def _label(label: str) -> LineBuilder:
+    return LineBuilder().add(f"   {label:{_LABEL - 3}}", ".")
+
+
+def _evidence_lines(finding: Finding, width: int) -> list[Line]:
+    """The figures behind it, as many in a line as fit: a figure is not torn from its name."""
+    lines: list[Line] = []
+    line, is_empty = _label("evidence"), True
+    for name, figure in finding.evidence:
+        item = LineBuilder().add(f"{text.visible(name)} ", ".").add(text.visible(figure))
+        if not is_empty and line.length + _GAP + item.length > width:
+            lines.append(line.line(width))
+            line, is_empty = _label(""), True
+        line.add(" " * (0 if is_empty else _GAP)).join(item)
+        is_empty = False
+    return lines if is_empty else [*lines, line.line(width)]
