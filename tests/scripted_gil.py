@@ -28,7 +28,7 @@ READER, BLAS = 4220, 4221
 PER_S, SECOND_NS = 100, 1_000_000_000
 NO_PTRACE = "Yama allows to read only the memory of descendants (kernel.yama.ptrace_scope=1)"
 REMEDY = "start it with threadtop -- COMMAND, or run threadtop with CAP_SYS_PTRACE"
-READ = "0 0x5 0x7f31c8000b60 0x1000 0x0 0x0 0x0 0x7f31d4ff8a60 0x7f31e2714a9d"  # as in /proc/PID/task/TID/syscall
+READ = "asleep in read()"
 KINDS = ("exact", "convoy", "estimate", "denied", "off", "subinterpreters", "asleep")
 
 

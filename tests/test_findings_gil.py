@@ -204,14 +204,14 @@ def test_a_convoy_is_not_called_busy_and_fine() -> None:
 
 def test_held_asleep() -> None:
     """A bug of native code, worse where others are kept out."""
-    row = python(thread(1, 50, asleep=50, name="driver"), thread(2, 5, 45), holder_call="230 0x0 0x0")
+    row = python(thread(1, 50, asleep=50, name="driver"), thread(2, 5, 45), holder_call="asleep in clock_nanosleep()")
     (finding,) = found(row, kind="held-asleep")
     assert finding.title == "driver holds the GIL while it sleeps, 50 % of the time"
     assert "Py_BEGIN_ALLOW_THREADS" in finding.explanation
     assert finding.evidence == (
         ("asleep with the GIL", "50 % (500 samples, each read twice)"),
         ("waiting meanwhile", "1 thread"),
-        ("holder's system call", "230 0x0 0x0"),
+        ("its holder is now", "asleep in clock_nanosleep()"),
     )
     assert (finding.tids, finding.severity) == ((1,), 85)
 

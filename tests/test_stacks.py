@@ -167,3 +167,23 @@ def test_endless_complaints(py_spy: Callable[[str], None]) -> None:
     py_spy("while True: os.write(2, b'x' * 65536)")
     with pytest.raises(StacksError, match="more than"):
         stacks.ask(7)
+
+
+def test_frames_that_changed_under_its_eyes_are_asked_for_again(py_spy: Callable[[str], None], tmp_path: Path) -> None:
+    """A process that runs on tears what is read of it: the third try succeeds; other failures are final at once."""
+    count = tmp_path / "count"
+    body = f"""
+count = open({str(count)!r}, "a+"); count.write("x"); count.flush(); count.seek(0)
+tries = len(count.read())
+if tries < 3:
+    sys.exit("Error: Failed to get stack traces\\n\\nCaused by:\\n    1: Failed to copy PyFrameObject")
+print({json.dumps(ANSWER)!r})
+"""
+    py_spy(body)
+    assert stacks.ask(os.getpid()) == KNOWN
+    assert count.read_text(encoding="utf-8") == "xxx"
+    count.unlink()
+    py_spy(body.replace("Failed to copy", "Failed to count").replace("Failed to get stack", "Failed to set stack"))
+    with pytest.raises(StacksError, match="py-spy failed"):
+        stacks.ask(os.getpid())
+    assert count.read_text(encoding="utf-8") == "x"

@@ -142,3 +142,19 @@ def test_a_malformed_line_is_refused(line: bytes) -> None:
     """ValueError, whatever it is."""
     with pytest.raises(ValueError, match=r"syscall|literal"):
         syscalls.parse_call(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("running", "running"),
+        ("0 0x5 0x1 0x2 0x0 0x0 0x0 0x7f 0x7e", "asleep in read()"),
+        ("999 0x5 0x1 0x2 0x0 0x0 0x0 0x7f 0x7e", "asleep in syscall 999"),
+        ("-1 0x7f 0x7e", "asleep outside of a system call"),
+        ("\x1b[2J", "doing what is not known"),
+        ("", "doing what is not known"),
+    ],
+)
+def test_a_line_in_words(line: str, words: str) -> None:
+    """What a thread does, for the eye; nonsense is not known, and not repeated."""
+    assert syscalls.words("x86_64", line) == words

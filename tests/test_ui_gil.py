@@ -304,23 +304,6 @@ def test_the_axis_is_as_long_as_the_cells(cells_per_s: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("running", "running"),
-        ("0 0x5 0x1 0x2 0x0 0x0 0x0 0x7f 0x7e", "asleep in read()"),
-        ("999 0x5 0x1 0x2 0x0 0x0 0x0 0x7f 0x7e", "asleep in syscall 999"),
-        ("-1 0x7f 0x7e", "asleep outside of a system call"),
-        ("\x1b[2J", "what it does is not known"),
-        ("", "what it does is not known"),
-        (None, "what it does is not known"),
-    ],
-)
-def test_what_the_holder_does(line: str | None, words: str) -> None:
-    """The line of syscall in words; nonsense is not known."""
-    assert gil_words.call_words(line, "x86_64") == words
-
-
-@pytest.mark.parametrize(
     ("ids", "words"),
     [
         ((0,), "main interpreter"),

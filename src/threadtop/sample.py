@@ -167,7 +167,8 @@ class GilSample(NamedTuple):
     that may be read, counters alone must do), none is neither; ``why_not`` and ``remedy`` say which rule stands
     between us and an exact reading, and the least that would lift it ("" where it is exact).  ``moments`` are
     the rounds since the sample before.  ``holder_call`` is the line of ``syscall`` of the thread that held
-    the GIL in the newest round: ``running``, or the system call it sleeps in (proc(5)); None: nobody held it.
+    the GIL in the newest round: ``running``, or the system call it sleeps in (proc(5)); None: nobody held it;
+    ``machine`` is the architecture whose calls those are.
     ``began`` changes with each attach: only tallies of the same attach may be subtracted.
     """
 
@@ -184,6 +185,7 @@ class GilSample(NamedTuple):
     threads: Mapping[int, GilTally] = {}
     moments: tuple[GilMoment, ...] = ()
     holder_call: str | None = None
+    machine: str = "x86_64"
 
 
 class WatchCost(NamedTuple):

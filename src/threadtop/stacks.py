@@ -27,6 +27,8 @@ MOST_BYTES: Final = 8 << 20
 MOST_THREADS: Final = 20_000
 MOST_FRAMES: Final = 12  # of a thread, innermost first
 MOST_LETTERS: Final = 200  # of a name
+ATTEMPTS: Final = 8
+_TORN: Final = ("Failed to copy", "Failed to get stack traces")  # what py-spy says of frames that change as it reads
 _ERROR_BYTES: Final = 64 << 10
 _CHUNK: Final = 1 << 16
 
@@ -59,8 +61,25 @@ def program() -> str:
 
 
 def ask(pid: int, timeout_s: float = TIMEOUT_S) -> Stacks:
-    """The stacks of a process now, in 10 to 30 ms of py-spy; raises StacksError."""
+    """The stacks of a process now, in 10 to 30 ms of py-spy; raises StacksError.
+
+    A process that is not paused changes its frames as they are read: py-spy gives up then, and is asked again.
+    """
     command = [program(), "dump", "--json", "--nonblocking", "--pid", str(pid)]
+    deadline = time.monotonic() + timeout_s
+    complaint = ""
+    for _ in range(ATTEMPTS):
+        returncode, said, complained = _run(command, deadline - time.monotonic())
+        if not returncode:
+            return parse(said)
+        complaint = complained.decode("utf-8", "replace").partition("Stack backtrace:")[0]
+        if not any(words in complaint for words in _TORN):
+            break
+    raise _failure(pid, complaint)
+
+
+def _run(command: list[str], timeout_s: float) -> tuple[int, bytes, bytes]:
+    """Exit code, standard output and error of a py-spy; raises StacksError."""
     try:
         # In a session of its own: a Ctrl+C at the terminal is for us.
         asked = subprocess.Popen(  # noqa: S603 a program by its full path, a number
@@ -79,9 +98,7 @@ def ask(pid: int, timeout_s: float = TIMEOUT_S) -> Stacks:
         finally:
             if asked.poll() is None:
                 asked.kill()
-    if asked.returncode:
-        raise _failure(pid, complained.decode("utf-8", "replace"))
-    return parse(said)
+    return asked.returncode, said, complained
 
 
 def _output(asked: subprocess.Popen[bytes], timeout_s: float) -> tuple[bytes, bytes]:
@@ -116,7 +133,6 @@ def _output(asked: subprocess.Popen[bytes], timeout_s: float) -> tuple[bytes, by
 
 def _failure(pid: int, complaint: str) -> StacksError:
     """What py-spy complains about, as one sentence with what helps."""
-    complaint = complaint.partition("Stack backtrace:")[0]
     lowered = complaint.lower()
     if not _is_there(pid):
         return StacksError(f"process {pid} has ended", "its last figures are kept")

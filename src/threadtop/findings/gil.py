@@ -163,7 +163,7 @@ def _held_asleep(row: ProcessRow, gil: GilRow) -> Finding | None:
         ("waiting meanwhile", _threads(len(kept_out))),
     ]
     if gil.holder_call and gil.holder_call != "running":
-        evidence.append(("holder's system call", gil.holder_call))
+        evidence.append(("its holder is now", gil.holder_call))
     return _finding(
         "held-asleep",
         row,

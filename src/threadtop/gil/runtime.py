@@ -90,6 +90,7 @@ class Runtime:
         self.layout = form
         self.version = place.version
         self.is_glibc = place.is_glibc
+        self.machine = place.machine
         self.futex = FUTEX[place.machine]
         self.locks: tuple[Lock, ...] = ()
         self.tids: frozenset[int] = frozenset()

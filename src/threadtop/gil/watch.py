@@ -270,6 +270,7 @@ class Watch:
                 threads=probe.tallies(),
                 moments=probe.take_moments(),
                 holder_call=probe.holder_call,
+                machine=probe.runtime.machine,
             )
         if isinstance(probe, WchanProbe):
             return sample._replace(has_looks=probe.has_looks, threads=probe.tallies())

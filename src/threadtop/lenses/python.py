@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.lenses.shares import NOT_SPENT, OFTEN_PER_S, Spent, estimated_wait, exact, reason, spent, unknown
+from threadtop.procfs import syscalls
 from threadtop.rates import SECOND_NS
 from threadtop.sample import GilTally
 from threadtop.snapshot import Estimate, GilLockRow, GilRow, GilShare
@@ -203,7 +204,7 @@ def _meaning(ticks: Sequence[_Tick]) -> tuple[GilRow, Mapping[int, GilShare], Gi
         samples=0,
         window_s=(gil.at_ns - first.at_ns) / SECOND_NS,
         moments=gil.moments,
-        holder_call=gil.holder_call,
+        holder_call=None if gil.holder_call is None else syscalls.words(gil.machine, gil.holder_call),
     )
     unlooked = {is_python: other._replace(is_python=is_python) for is_python in (None, True, False)}
     shares = {tid: unlooked[tally.is_python] for tid, tally in gil.threads.items()}

@@ -126,3 +126,17 @@ def _table(machine: str) -> dict[int, str]:
             names[number] = word
             number += 1
     return names
+
+
+def words(machine: str, line: str) -> str:
+    """What a thread does by its line of ``syscall``: ``running``, ``asleep in read()``, or that it is not known."""
+    try:
+        call = parse_call(line.encode("utf-8", "replace"))
+    except ValueError:
+        return "doing what is not known"
+    if call.is_running:
+        return "running"
+    if call.number is None:
+        return "asleep outside of a system call"
+    known = name(machine, call.number)
+    return f"asleep in {known}()" if known.isidentifier() else f"asleep in {known}"

@@ -6,7 +6,6 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from threadtop import text
-from threadtop.procfs import syscalls
 from threadtop.tui import paint
 from threadtop.tui.paint import LineBuilder
 from threadtop.tui.worst import GRADES, PROBLEM
@@ -122,7 +121,7 @@ def _who(tid: int, process: ProcessRow, name: str = "") -> str:
     return f"{tid} {text.visible(name or (row.name if row else ''))}".rstrip()
 
 
-def holder_line(process: ProcessRow, machine: str, width: int, name: str = "") -> Line | None:
+def holder_line(process: ProcessRow, width: int, name: str = "") -> Line | None:
     """Who holds it now and what it does; None where that is not known, or there are several GILs."""
     gil = process.gil
     if gil is None or gil.grade != "exact" or len(gil.locks) != 1 or gil.locks[0].holder is None:
@@ -132,7 +131,7 @@ def holder_line(process: ProcessRow, machine: str, width: int, name: str = "") -
     if not holder:
         return line.add("nobody holds it", ".").line(width)
     line.add(_who(holder, process, name), "b").add(" holds it, ", ".")
-    words = call_words(gil.holder_call, machine)
+    words = text.visible(gil.holder_call or "doing what is not known")
     return line.add(words, "r" if words.startswith("asleep") else " ").line(width)
 
 
@@ -147,22 +146,6 @@ def stacks_line(stacks: Stacks, frames: tuple[str, ...], age_s: float, width: in
         return line.add(f"stacks of {age}; ", ".").add("y", "f").add(" asks again", ".").line(width)
     line.add(f"{age}, it was in  ", ".").add(text.visible(frames[0]), "b")
     return line.add(text.visible("".join(f" < {frame}" for frame in frames[1:4])), ".").line(width)
-
-
-def call_words(line: str | None, machine: str) -> str:
-    """What a thread does by its line of ``syscall`` (proc(5)): ``running``, ``asleep in read()``."""
-    if line is None:
-        return "what it does is not known"
-    try:
-        call = syscalls.parse_call(line.encode("utf-8", "replace"))
-    except ValueError:
-        return "what it does is not known"
-    if call.is_running:
-        return "running"
-    if call.number is None:
-        return "asleep outside of a system call"
-    known = syscalls.name(machine, call.number)
-    return f"asleep in {known}()" if known.isidentifier() else f"asleep in {known}"
 
 
 def finding_lines(findings: Iterable[Finding], width: int) -> list[Line]:

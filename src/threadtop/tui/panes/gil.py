@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import os
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -258,7 +257,7 @@ class GilPane(Pager, Pane):
             return [line] if line is not None else []
         holder = process.gil.locks[0].holder if len(process.gil.locks) == 1 else None
         row = process.threads.get(holder or 0)
-        line = gil_words.holder_line(process, os.uname().machine, width, self._called(row) if row else "")
+        line = gil_words.holder_line(process, width, self._called(row) if row else "")
         return [some for some in (line, self._stacks_line(holder, width)) if some is not None]
 
     def _stacks_line(self, holder: int | None, width: int) -> Line | None:
