@@ -145,7 +145,7 @@ def test_only_the_screen_imports_textual(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--once", "--json", "-d", "0.1"], ["-b", "-n", "1", "-d", "0.1"], ["-O"], ["-p", "x"]],
+    [["--once", "--json", "-d", "0.1"], ["-b", "-n", "1", "-d", "0.1"], ["-O"], ["-p", "x"], ["gil", "1", "-d", "0.5"]],
     ids=" ".join,
 )
 def test_headless_leaves_textual_out(arguments: list[str]) -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from readme import README, columns_table, filled, keys_table
-from threadtop import cli, fields, filters
+from threadtop import cli, fields, filters, gil_report
 
 
 def test_tables_are_current() -> None:
@@ -23,7 +23,10 @@ def test_examples_parse() -> None:
     assert len(examples) >= 7
     for example in examples:
         arguments = [part.strip("'") for part in re.findall(r"'[^']*'|\S+", example)]
-        cli.parse(arguments)
+        if arguments[:1] == ["gil"]:
+            gil_report.parse(arguments[1:])
+        else:
+            cli.parse(arguments)
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\((?!http)([^)#]+)\)", README.read_text(encoding="utf-8")))
