@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final, Protocol
 
 from threadtop import findings, rates
@@ -56,7 +57,8 @@ class LiveSource:
 
     def _follow(self, watch: Watch, interest: Interest, raw: Snapshot) -> None:
         """Those that are looked at come first, then those whose counters smell of contention."""
-        suspects = self._lens.suspects(raw, watch.strangers())
+        # As it starts, threadtop itself looks like one: it is watched only if that is asked for.
+        suspects = self._lens.suspects(raw, watch.strangers() | {os.getpid()})
         asked = sorted(interest.gil)
         pids = [*asked, *sorted(suspects - interest.gil)]
         watch.follow({pid: raw.processes[pid].start_ticks for pid in pids if pid in raw.processes})
