@@ -213,6 +213,7 @@ class FakeProc:
         process = self.processes[pid] = FakeProcess(pid, **more)  # type: ignore[arg-type]
         os.makedirs(f"{self.root}/{pid}/task")
         _write(f"{self.root}/{pid}/cmdline", process.cmdline)
+        os.symlink("/bin/fake", f"{self.root}/{pid}/exe")
         for tid in range(pid, pid + threads):
             self.spawn(pid, tid, name)
         return process

@@ -459,7 +459,7 @@ async def asked(session: Session, pane: GilPane) -> None:
 async def test_stacks_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """Y brings Python's own names, the holder's frame and how old that is; hostile ones are made harmless."""
     answer = Stacks(
-        {tid: Stack(f"py-{tid}\x1b", ("iterencode\x1b encoder.py:261", "dumps json.py:9")) for tid in WORKERS}, 0
+        {tid: Stack(f"py-{tid}\x1b", ("iterencode\x1b encoder.py:261", "dumps json.py:9")) for tid in WORKERS}, {}
     )
     monkeypatch.setattr(stacks, "ask", lambda _pid: answer)
     async with running(*TICKS[:6]) as session:
@@ -488,10 +488,14 @@ async def test_stacks_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> Non
         assert "py-spy is not installed; pip install 'threadtop[stacks]'" in session.text()
 
 
-@pytest.mark.parametrize(("unmatched", "words"), [(4, "Python 3.10 and older"), (0, "found no Python threads")])
-async def test_stacks_that_match_no_thread(monkeypatch: pytest.MonkeyPatch, unmatched: int, words: str) -> None:
+@pytest.mark.parametrize(
+    ("idents", "words"), [({1: Stack("a", ())}, "the idents did not match"), ({}, "found no Python threads")]
+)
+async def test_stacks_that_match_no_thread(
+    monkeypatch: pytest.MonkeyPatch, idents: dict[int, Stack], words: str
+) -> None:
     """Old Pythons tell no thread ids: that is said."""
-    monkeypatch.setattr(stacks, "ask", lambda _pid: Stacks({}, unmatched))
+    monkeypatch.setattr(stacks, "ask", lambda _pid: Stacks({}, idents))
     async with running(*TICKS[:6]) as session:
         pane = await opened(session)
         await asked(session, pane)

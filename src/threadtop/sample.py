@@ -168,7 +168,8 @@ class GilSample(NamedTuple):
     between us and an exact reading, and the least that would lift it ("" where it is exact).  ``moments`` are
     the rounds since the sample before.  ``holder_call`` is the line of ``syscall`` of the thread that held
     the GIL in the newest round: ``running``, or the system call it sleeps in (proc(5)); None: nobody held it;
-    ``machine`` is the architecture whose calls those are.
+    ``machine`` is the architecture whose calls those are.  ``idents`` are tids by ``threading.get_ident()`` for
+    versions before 3.11, whose own tools know no tids.
     ``began`` changes with each attach: only tallies of the same attach may be subtracted.
     """
 
@@ -186,6 +187,7 @@ class GilSample(NamedTuple):
     moments: tuple[GilMoment, ...] = ()
     holder_call: str | None = None
     machine: str = "x86_64"
+    idents: Mapping[int, int] = {}
 
 
 class WatchCost(NamedTuple):

@@ -85,6 +85,7 @@ class GilRow(NamedTuple):
     window_s: float
     moments: tuple[GilMoment, ...]
     holder_call: str | None
+    idents: Mapping[int, int] = {}
 
 
 class ThreadRow(NamedTuple):

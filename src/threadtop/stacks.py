@@ -45,10 +45,16 @@ class Stack(NamedTuple):
 
 
 class Stacks(NamedTuple):
-    """The stacks of a process by tid; ``unmatched`` counts those that came without a tid (Python 3.10 and older)."""
+    """The stacks of a process by tid; ``idents``: those that came without (before 3.11), by threading.get_ident()."""
 
     threads: Mapping[int, Stack]
-    unmatched: int
+    idents: Mapping[int, Stack]
+
+    def matched(self, tids: Mapping[int, int]) -> Stacks:
+        """With tids found for those that came without; ``tids`` are by ident."""
+        found = {tids[ident]: stack for ident, stack in self.idents.items() if ident in tids}
+        left = {ident: stack for ident, stack in self.idents.items() if ident not in tids}
+        return Stacks({**self.threads, **found}, left)
 
 
 def program() -> str:
@@ -113,7 +119,7 @@ def _output(asked: subprocess.Popen[bytes], timeout_s: float) -> tuple[bytes, by
             left_s = deadline - time.monotonic()
             ready = selector.select(left_s) if left_s > 0 else []
             if not ready:
-                message = f"py-spy did not answer within {timeout_s:g} s"
+                message = "py-spy did not answer in time"
                 raise StacksError(message, "the machine or the process may be too busy: try again")
             for key, _ in ready:
                 chunk = os.read(key.fd, _CHUNK)
@@ -159,15 +165,19 @@ def parse(said: bytes) -> Stacks:
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         message = "py-spy's answer is not understood"
         raise StacksError(message, "pip install --upgrade 'threadtop[stacks]'") from error
-    threads = {tid: stack for tid, stack in known if tid is not None}
-    return Stacks(threads, len(known) - len(threads))
+    threads = {tid: stack for tid, _, stack in known if tid is not None}
+    return Stacks(threads, {ident: stack for tid, ident, stack in known if tid is None})
 
 
-def _thread(said: dict[str, Any]) -> tuple[int | None, Stack]:
-    tid = said.get("os_thread_id")
+def _thread(said: dict[str, Any]) -> tuple[int | None, int, Stack]:
+    tid, ident = said.get("os_thread_id"), said.get("thread_id")
     frames = tuple(_frame(frame) for frame in (said.get("frames") or ())[:MOST_FRAMES])
     name = str(said.get("thread_name") or "")[:MOST_LETTERS]
-    return (tid if isinstance(tid, int) and not isinstance(tid, bool) else None), Stack(name, frames)
+    return _number(tid), _number(ident) or 0, Stack(name, frames)
+
+
+def _number(said: object) -> int | None:
+    return said if isinstance(said, int) and not isinstance(said, bool) else None
 
 
 def _frame(said: dict[str, Any]) -> str:

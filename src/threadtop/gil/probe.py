@@ -379,6 +379,12 @@ class WchanProbe(Probe):
         """Look at ``pid``."""
         super().__init__(reader, pid)
         self.has_looks = False
+        self._exe = reader.link(pid, "exe")
+
+    def _refresh(self) -> None:
+        super()._refresh()
+        if self._reader.link(self._pid, "exe") != self._exe:
+            raise GoneError(self._exe)  # it runs another program now
 
     def _round(self, now_ns: int) -> None:
         del now_ns

@@ -82,7 +82,8 @@ class Runtime:
     """One attached CPython; ``refresh`` walks its lists anew.
 
     ``Tasks`` map the tids that the target knows its threads by to ours: they differ where it has a pid
-    namespace of its own (a container seen from its host).
+    namespace of its own (a container seen from its host).  ``idents`` are our tids by ``threading.get_ident()``,
+    where that is all that Python's own tools know a thread by (before 3.11).
     """
 
     def __init__(self, memory: Memory, place: Place, form: Layout) -> None:
@@ -94,6 +95,7 @@ class Runtime:
         self.futex = FUTEX[place.machine]
         self.locks: tuple[Lock, ...] = ()
         self.tids: frozenset[int] = frozenset()
+        self.idents: dict[int, int] = {}
         self._memory = memory
         self._address = place.address
         self._tid_offset: int | None = None
@@ -127,8 +129,8 @@ class Runtime:
 
     def _refresh(self, tasks: Tasks) -> None:
         interpreters = self._interpreters()
-        tids = self._walk_threads(interpreters, tasks)
-        if not tids:
+        idents = self._walk_threads(interpreters, tasks)
+        if not idents:
             raise NotReadyError
         owners: dict[int, list[int]] = {}
         for interpreter, number in interpreters.items():
@@ -136,7 +138,8 @@ class Runtime:
             if address:  # one that is being made has none yet
                 owners.setdefault(address, []).append(number)
         locks = [self._lock(address, tuple(sorted(ids))) for address, ids in owners.items()]
-        self.tids = tids
+        self.tids = frozenset(idents.values())
+        self.idents = idents if self.layout.native_thread_id is None else {}
         self.locks = tuple(sorted((lock for lock in locks if lock is not None), key=lambda lock: lock.interpreters))
         if not self.locks:
             raise NotReadyError
@@ -154,10 +157,10 @@ class Runtime:
             at = memory.word(at + form.interpreter_next)
         return interpreters
 
-    def _walk_threads(self, interpreters: Iterable[int], tasks: Tasks) -> frozenset[int]:
-        """Our tids of the threads that have a state in one of these interpreters."""
+    def _walk_threads(self, interpreters: Iterable[int], tasks: Tasks) -> dict[int, int]:
+        """Our tids of the threads that have a state in one of these interpreters, by what CPython names them by."""
         form, memory = self.layout, self._memory
-        tids: set[int] = set()
+        idents: dict[int, int] = {}
         states = 0
         for interpreter in interpreters:
             seen = set()
@@ -177,9 +180,9 @@ class Runtime:
                     break  # freed while we walked
                 tid = self._named(identifier, tasks)
                 if tid in tasks:
-                    tids.add(tasks[tid])
+                    idents[identifier] = tasks[tid]
                 at = following
-        return frozenset(tids)
+        return idents
 
     def _gil_address(self, interpreter: int) -> int:
         form = self.layout

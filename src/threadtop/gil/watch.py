@@ -271,6 +271,7 @@ class Watch:
                 moments=probe.take_moments(),
                 holder_call=probe.holder_call,
                 machine=probe.runtime.machine,
+                idents=probe.runtime.idents,
             )
         if isinstance(probe, WchanProbe):
             return sample._replace(has_looks=probe.has_looks, threads=probe.tallies())

@@ -205,6 +205,7 @@ def _meaning(ticks: Sequence[_Tick]) -> tuple[GilRow, Mapping[int, GilShare], Gi
         window_s=(gil.at_ns - first.at_ns) / SECOND_NS,
         moments=gil.moments,
         holder_call=None if gil.holder_call is None else syscalls.words(gil.machine, gil.holder_call),
+        idents=gil.idents,
     )
     unlooked = {is_python: other._replace(is_python=is_python) for is_python in (None, True, False)}
     shares = {tid: unlooked[tally.is_python] for tid, tally in gil.threads.items()}

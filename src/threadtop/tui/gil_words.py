@@ -140,8 +140,8 @@ def stacks_line(stacks: Stacks, frames: tuple[str, ...], age_s: float, width: in
     line = LineBuilder().add(" " * INDENT)
     age = f"{text.duration(max(0.0, age_s))} ago, by py-spy"
     if not stacks.threads:
-        unmatched = "Python 3.10 and older does not tell py-spy which thread is which: names and stacks stay unmatched"
-        return line.add(unmatched if stacks.unmatched else "py-spy found no Python threads", "y").line(width)
+        unmatched = "before 3.11 py-spy is not told which thread is which, and the idents did not match either"
+        return line.add(unmatched if stacks.idents else "py-spy found no Python threads", "y").line(width)
     if not frames:
         return line.add(f"stacks of {age}; ", ".").add("y", "f").add(" asks again", ".").line(width)
     line.add(f"{age}, it was in  ", ".").add(text.visible(frames[0]), "b")

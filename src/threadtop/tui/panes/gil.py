@@ -303,7 +303,8 @@ class GilPane(Pager, Pane):
         """What py-spy answered; after a failure what it said before still stands."""
         self.asking = None
         if isinstance(answer, stacks.Stacks):
-            self._stacks, self._complaint = answer, ""
+            gil = self._opened.process.gil if self._opened else None
+            self._stacks, self._complaint = answer.matched(gil.idents if gil else {}), ""
             self._stacks_time = self._opened.snapshot.time if self._opened else 0.0
         else:
             self._complaint = str(answer)

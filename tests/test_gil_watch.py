@@ -1,0 +1,347 @@
+"""The watch, round by round: whom it follows, when it tries again, what it may cost."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from threadtop.errors import DeniedError, GoneError
+from threadtop.gil import watch as module
+from threadtop.gil.attach import Attached
+from threadtop.gil.memory import BadAddressError
+from threadtop.gil.probe import MOST_LOOKS
+from threadtop.gil.runtime import NotPythonError, NotReadyError, UnknownError
+from threadtop.gil.watch import BAD_LOOKS, BUDGET, LATER_S, MOST_LATER_S, MOST_PERIOD_S, MOST_TARGETS, Watch
+from threadtop.procfs.reader import ProcReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SECOND_NS = 1_000_000_000
+
+
+class FakeProbe:
+    """A probe that counts, and raises what it is told to."""
+
+    def __init__(self) -> None:
+        """Not looked yet."""
+        self.period_s = 0.0
+        self.most_looks = 0
+        self.looks: list[int] = []
+        self.is_closed = False
+        self.error: Exception | None = None
+
+    def look(self, now_ns: int) -> None:
+        """As Probe."""
+        self.looks.append(now_ns)
+        if self.error is not None:
+            raise self.error
+
+    def close(self) -> None:
+        """As Probe."""
+        self.is_closed = True
+
+
+class Scene:
+    """A watch whose thread is the test: a clock, and what each process turns out to be."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each process is a CPython that can be read, but for those named in ``outcomes``."""
+        self.now_ns = SECOND_NS
+        self.tried: list[int] = []
+        self.outcomes: dict[int, Exception | Attached] = {}
+        self.probes: dict[int, FakeProbe] = {}
+        clock = SimpleNamespace(monotonic_ns=lambda: self.now_ns, thread_time_ns=lambda: 0)
+        monkeypatch.setattr(module, "time", clock)
+        monkeypatch.setattr(module, "attach", self._attach)
+        self.watch = Watch(ProcReader(descriptors=4), euid=1000, pause=lambda _s: None)
+        self.watch._thread = threading.current_thread()  # so that it starts none
+
+    def _attach(self, _reader: object, pid: int, euid: int) -> Attached:
+        assert euid == 1000
+        self.tried.append(pid)
+        outcome = self.outcomes.get(pid)
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome is not None:
+            return outcome
+        probe: Any = FakeProbe()
+        self.probes[pid] = probe
+        return Attached("exact", "", "", "3.12.1", probe)
+
+    def follow(self, *pids: int) -> None:
+        """Follow these, that began at ten times their pid."""
+        self.watch.follow({pid: pid * 10 for pid in pids})
+
+    def round(self, later_s: float = 0.01, times: int = 1) -> None:
+        """So many rounds, each so much later."""
+        for _ in range(times):
+            self.now_ns += int(later_s * 1e9)
+            self.watch.round()
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """A watch to step."""
+    return Scene(monkeypatch)
+
+
+def test_follows_and_lets_go(scene: Scene) -> None:
+    """A process is attached once and looked at each round; one that is not wanted any more is given back."""
+    scene.follow(1, 2)
+    assert scene.watch.take() == {}
+    scene.round(times=4)
+    assert scene.tried == [1, 2]
+    assert len(scene.probes[1].looks) == 3
+    assert {pid: (sample.start_ticks, sample.version) for pid, sample in scene.watch.take().items()} == {
+        1: (10, "3.12.1"),
+        2: (20, "3.12.1"),
+    }
+    scene.follow(2)
+    assert set(scene.watch.take()) == {2}
+    scene.round()
+    assert (scene.probes[1].is_closed, scene.probes[2].is_closed) == (True, False)
+    assert len(scene.probes[1].looks) == 3
+
+
+def test_pid_that_is_used_again(scene: Scene) -> None:
+    """Another process by the same pid is attached anew, and its samples begin anew."""
+    scene.follow(1)
+    scene.round(times=2)
+    old = scene.probes[1]
+    began = scene.watch.take()[1].began
+    scene.watch.follow({1: 77})
+    scene.round(times=2)
+    assert old.is_closed
+    sample = scene.watch.take()[1]
+    assert sample.start_ticks == 77
+    assert sample.began > began
+
+
+def test_limit(scene: Scene) -> None:
+    """The first MOST_TARGETS are followed, the others not."""
+    scene.follow(*range(1, MOST_TARGETS + 5))
+    scene.round(times=2)
+    assert scene.tried == list(range(1, MOST_TARGETS + 1))
+
+
+def test_strangers_do_not_count(scene: Scene) -> None:
+    """What turned out to be no CPython is no reason to leave another out."""
+    for pid in (1, 2, 3):
+        scene.outcomes[pid] = NotPythonError()
+    everyone = range(1, MOST_TARGETS + 4)
+    scene.follow(*everyone)
+    scene.round()
+    assert scene.watch.strangers() == {1, 2, 3}
+    scene.follow(*everyone)
+    scene.round(times=2)
+    assert set(scene.watch.take()) == set(everyone) - {1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    "error", [NotPythonError(), GoneError("1"), DeniedError("1"), ValueError("?"), OSError(12, "")]
+)
+def test_backs_off(scene: Scene, error: Exception) -> None:
+    """What cannot be attached is tried ever more rarely, and is a stranger until it is."""
+    scene.outcomes[1] = error
+    scene.follow(1)
+    scene.round()
+    gaps = []
+    before = scene.now_ns
+    while len(scene.tried) < 9:
+        tries = len(scene.tried)
+        scene.round(0.5)
+        if len(scene.tried) > tries:
+            gaps.append((scene.now_ns - before) / 1e9)
+            before = scene.now_ns
+    assert gaps == [LATER_S, 6, 12, 24, 48, *[MOST_LATER_S] * 3]
+    assert scene.watch.strangers() == {1}
+    assert scene.watch.take() == {}
+    scene.now_ns += int(MOST_LATER_S * 1e9)
+    assert scene.watch.strangers() == frozenset()
+
+
+def test_one_that_is_starting_is_tried_soon_again(scene: Scene) -> None:
+    """A CPython that starts or ends is told as such, and attached as soon as it can be."""
+    scene.outcomes[1] = NotReadyError()
+    scene.follow(1)
+    scene.round()
+    sample = scene.watch.take()[1]
+    assert (sample.grade, sample.why_not) == ("none", "this CPython is starting or ending")
+    scene.round(0.1)
+    assert scene.tried == [1]
+    scene.round(0.2)
+    assert scene.tried == [1, 1]
+    assert scene.watch.take()[1].began == sample.began
+    del scene.outcomes[1]
+    scene.round(0.3)
+    assert scene.watch.take()[1].grade == "exact"
+    assert scene.watch.take()[1].began > sample.began
+
+
+@pytest.mark.parametrize(
+    "error", [GoneError("1"), DeniedError("1"), NotReadyError(), UnknownError("?"), OSError(12, "")]
+)
+def test_look_that_fails_for_good(scene: Scene, error: Exception) -> None:
+    """A process that ended, ran another program or cannot be read any more is let go, and tried again in a moment."""
+    scene.follow(1)
+    scene.round(times=2)
+    old = scene.probes[1]
+    old.error = error
+    scene.round()
+    assert old.is_closed
+    assert scene.watch.take() == {}
+    scene.round(0.1)
+    assert scene.tried == [1]
+    scene.round(0.2)
+    assert scene.tried == [1, 1]
+    assert 1 in scene.watch.take()
+
+
+def test_looks_that_fail_now_and_then(scene: Scene) -> None:
+    """A bad address is forgiven unless BAD_LOOKS come in a row."""
+    scene.follow(1)
+    scene.round()
+    probe = scene.probes[1]
+    for _ in range(3):
+        probe.error = BadAddressError()
+        scene.round(times=BAD_LOOKS - 1)
+        probe.error = None
+        scene.round()
+    assert not probe.is_closed
+    probe.error = BadAddressError()
+    scene.round(times=BAD_LOOKS)
+    assert probe.is_closed
+
+
+def test_period_of_a_probe(scene: Scene) -> None:
+    """A probe that wants its looks further apart is left alone in between."""
+    scene.follow(1)
+    scene.round(times=2)
+    probe = scene.probes[1]
+    probe.period_s = 0.055
+    probe.looks.clear()
+    scene.round(0.01, times=100)
+    assert len(probe.looks) in {16, 17}
+    assert min(later - earlier for earlier, later in zip(probe.looks, probe.looks[1:], strict=False)) >= 55_000_000
+
+
+# -- pace ----------------------------------------------------------------------------------------------------
+
+
+def paced(scene: Scene, cost_s: float, times: int = 400) -> tuple[float, int]:
+    """The period and the most looks a round, once rounds have cost so much for long."""
+    for _ in range(times):
+        scene.watch._pace(cost_s)
+    return scene.watch._period_s, scene.watch._most_looks
+
+
+def test_pace_keeps_to_the_budget(scene: Scene) -> None:
+    """Cheap rounds come at 100 Hz; dear ones look at fewer threads, and become rarer, so that the cost holds."""
+    scene.follow(1)
+    scene.round(times=2)
+    assert paced(scene, 0.0001) == (0.01, MOST_LOOKS)
+    period_s, most_looks = paced(scene, 0.0002)
+    assert (round(period_s, 6), most_looks) == (0.016, MOST_LOOKS)
+    period_s, most_looks = paced(scene, 0.0004)
+    assert 0.0004 / period_s == pytest.approx(BUDGET, rel=0.01)
+    assert most_looks < MOST_LOOKS // 4
+    assert paced(scene, 1.0)[0] == MOST_PERIOD_S
+    assert paced(scene, 0.00001) == (0.01, MOST_LOOKS)
+    cost = scene.watch.cost()
+    assert cost is not None
+    assert cost.rounds_per_s == pytest.approx(100)
+
+
+def test_most_looks_reach_the_probe(scene: Scene) -> None:
+    """How many threads a round may look at is what the pace says."""
+    scene.follow(1)
+    scene.round(times=2)
+    assert scene.probes[1].most_looks == MOST_LOOKS
+    _, most_looks = paced(scene, 0.01)
+    scene.round()
+    assert scene.probes[1].most_looks == most_looks == 4
+
+
+def test_rests_where_there_is_nothing_to_see(scene: Scene) -> None:
+    """Without a probe, or with one that wants few looks, rounds are far apart; a new target ends that."""
+    scene.outcomes[1] = NotPythonError()
+    scene.follow(1)
+    scene.round()
+    assert paced(scene, 0.0)[0] == MOST_PERIOD_S
+    scene.follow(1, 2)
+    assert scene.watch._period_s == 0.01
+    scene.round(times=2)
+    scene.probes[2].period_s = 0.06
+    assert paced(scene, 0.0)[0] == 0.06
+
+
+# -- its thread ----------------------------------------------------------------------------------------------
+
+
+def threaded(monkeypatch: pytest.MonkeyPatch, pause: Callable[[float], object]) -> tuple[Watch, dict[int, FakeProbe]]:
+    """A watch with its thread, of processes that can all be read."""
+    probes: dict[int, FakeProbe] = {}
+
+    def attach(_reader: object, pid: int, _euid: int) -> Attached:
+        probe: Any = FakeProbe()
+        probes[pid] = probe
+        return Attached("exact", "", "", "3.12.1", probe)
+
+    monkeypatch.setattr(module, "attach", attach)
+    return Watch(ProcReader(descriptors=4), pause=pause), probes
+
+
+def test_thread_begins_with_the_first_target_and_ends_with_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread and no cost without a target; pauses are jittered about the period; close gives all back."""
+    pauses: list[float] = []
+    enough = threading.Event()
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 100:
+            enough.set()
+
+    watch, probes = threaded(monkeypatch, pause)
+    watch.follow({})
+    assert watch.cost() is None
+    assert watch._thread is None
+    watch.follow({1: 10})
+    assert enough.wait(60)
+    watch.close()
+    thread: threading.Thread | None = watch._thread
+    assert thread is not None
+    thread.join(60)
+    assert not thread.is_alive()
+    assert probes[1].is_closed
+    assert watch.take() == {}
+    assert watch.cost() is not None
+    assert all(0.004 < seconds < 0.4 for seconds in pauses)
+    assert len(set(pauses)) > 8
+
+
+def test_close_does_not_wait_for_many_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watch that is closed in a pause makes no further round."""
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        watch.close()
+
+    watch, probes = threaded(monkeypatch, pause)
+    watch.follow({1: 10})
+    assert watch._thread is not None
+    watch._thread.join(60)
+    assert len(pauses) == 1
+    assert probes[1].is_closed
+
+
+def test_closed_watch_starts_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is followed after close is not."""
+    watch, _ = threaded(monkeypatch, lambda _s: None)
+    watch.close()
+    watch.follow({1: 10})
+    assert watch._thread is None
