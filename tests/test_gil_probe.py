@@ -13,7 +13,17 @@ from fakegil import RUNTIME, STACKS, FakeRuntime
 from fakeproc import FakeProc
 from threadtop.errors import DeniedError, GoneError
 from threadtop.gil import probe as module
-from threadtop.gil.probe import BLOCKED, FEW, HELD, MOST_LOOKS, REFRESH_NS, REST_LOOKS, MemoryProbe, WchanProbe
+from threadtop.gil.probe import (
+    BLOCKED,
+    FEW,
+    HELD,
+    MOST_LOOKS,
+    REFRESH_NS,
+    REST_LOOKS,
+    REST_ROUNDS,
+    MemoryProbe,
+    WchanProbe,
+)
 from threadtop.gil.runtime import NotReadyError, Place, Runtime
 
 if TYPE_CHECKING:
@@ -313,7 +323,7 @@ def test_close_gives_all_back(make: Callable[..., Bench], threads: int) -> None:
 
 @pytest.mark.parametrize("threads", [5, 40, 300])
 def test_weights_add_up_to_the_rounds(make: Callable[..., Bench], threads: int) -> None:
-    """Whatever the threads do, no thread's weights exceed the rounds, nor fall behind by more than one gap."""
+    """Whatever the threads do, no thread's weights exceed the rounds, nor fall behind by more than a few gaps."""
     bench = make(threads)
     chance = random.Random(threads)  # noqa: S311 seeded
     lines = [RUNNING, ASLEEP, bench.futex(40), b"202 0x7f0 0x0\n"]
@@ -328,7 +338,7 @@ def test_weights_add_up_to_the_rounds(make: Callable[..., Bench], threads: int) 
         bench.step()
         rounds = bench.probe.rounds
         assert rounds == number + 1
-        assert all(0 <= rounds - thread.seen <= 120 for thread in bench.probe.threads.values())
+        assert all(0 <= rounds - thread.seen <= 3 * REST_ROUNDS for thread in bench.probe.threads.values())
         assert all(sum(thread.weights) == thread.seen for thread in bench.probe.threads.values())
     assert bench.probe.locks()[0].rounds == 600
 

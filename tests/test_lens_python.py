@@ -117,7 +117,7 @@ def test_a_thread_at_rest_is_blocked() -> None:
     old = gil(0, threads={100: tally(blocked=5, waited=3, held=2)})
     for found, one, told in (
         (tally(blocked=9, waited=3, held=2), thread, (0, 0, 0, 0, 0, 0, 100)),
-        (tally(blocked=8, waited=4, held=2), thread, (0, 0, 0, 25, 0, 0, 75)),
+        (tally(blocked=8, waited=4, held=2), thread, (0, 0, 0, 0.6, 0, 0, 99.4)),
         (tally(blocked=9, waited=3, held=2), thread._replace(state="R"), None),
         (tally(blocked=8, waited=3, held=3), thread._replace(wait_ns=None), (25, 25, 0, 0, None, 0, 75)),
     ):

@@ -8,7 +8,7 @@ import pytest
 
 from builders import MS_NS, ran, thread_row, thread_sample
 from gil_samples import PARTS, figures, tally
-from threadtop.lenses.shares import NOT_SPENT, Spent, estimated_wait, exact, reason, spent, unknown
+from threadtop.lenses.shares import NOT_SPENT, Spent, estimated_wait, exact, most_wait, reason, spent, unknown
 from threadtop.rates import SECOND_NS
 
 
@@ -147,3 +147,17 @@ def test_the_reason_of_who_mostly_waits(wait: float | None, blocked: float, grad
         with_pct=5.0,
     )
     assert reason(thread_row(1, reason="lock (futex)"), share) == expected
+
+
+def test_a_wait_is_no_longer_than_the_switches_allow() -> None:
+    """One look at a thread at rest stands for many rounds: 2 switches in 5 s cannot have waited 20 % of them."""
+    did = Spent(0.0, 0.0, 0.4)
+    most = most_wait(did, 5000, 5.0)
+    assert most == pytest.approx((0.4 + 0.2) * 0.005 * 1.2)
+    share = exact(tally(waited=100, blocked=400), did, "", most)
+    assert share.wait_pct == pytest.approx(100 * most)
+    assert share.blocked_pct == pytest.approx(100 - 100 * most)
+    assert exact(tally(waited=1, blocked=499), did, "", most).wait_pct == pytest.approx(0.2)
+    busy = Spent(0.25, 0.05, 220.0)
+    assert most_wait(busy, 5000, 5.0) == 1.0
+    assert most_wait(Spent(0.25, 0.05, None), 5000, 5.0) == most_wait(busy, 5000, 0.0) == 1.0

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 HELD, ASLEEP, WAITED, RAN, BLOCKED = range(5)
 FEW: Final = 12  # so many threads are all looked at in every round
 QUIET_LOOKS: Final = 20  # as many looks at an unchanged sleeper, and the thread is at rest
-REST_ROUNDS: Final = 25  # a thread at rest is looked at once in so many rounds
-REST_LOOKS: Final = 8  # threads at rest looked at in one round, at most
+REST_ROUNDS: Final = 100  # a thread at rest is looked at once in so many rounds
+REST_LOOKS: Final = 6  # threads at rest looked at in one round, at most
 MOST_LOOKS: Final = 32  # others in one round, at most; what there is more comes in turn
 SORT_ROUNDS: Final = 10  # rounds between two divisions into those at rest and the others
 MOST_MOMENTS: Final = 4000

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from threadtop.lenses.shares import NOT_SPENT, OFTEN_PER_S, Spent, estimated_wait, exact, reason, spent, unknown
+from threadtop.lenses.shares import (
+    NOT_SPENT,
+    OFTEN_PER_S,
+    Spent,
+    estimated_wait,
+    exact,
+    most_wait,
+    reason,
+    spent,
+    unknown,
+)
 from threadtop.procfs import syscalls
 from threadtop.rates import SECOND_NS
 from threadtop.sample import GilTally
@@ -220,7 +230,7 @@ def _meaning(ticks: Sequence[_Tick]) -> tuple[GilRow, Mapping[int, GilShare], Gi
         contending = 0.0
         for tid, tally in gil.threads.items():
             if tally != first.threads.get(tid):  # most of many threads rest, and were not looked at
-                shares[tid] = _at_rest(ticks, tid) or exact(_looks(ticks, tid), _spent(ticks, tid), gil.why_not)
+                shares[tid] = _at_rest(ticks, tid) or _exact(ticks, tid, row.window_s)
     waits = [share.wait_pct for share in shares.values() if share.wait_pct is not None]
     waiters = sum(waits) / 100 if waits else None
     samples = max(rounds, default=max((share.samples for share in shares.values()), default=0))
@@ -283,6 +293,13 @@ def _spent(ticks: Sequence[_Tick], tid: int, *, with_switches: bool = False) -> 
         if old is not None and old.start_ticks == now.start_ticks and not (with_switches and old.vol is None):
             return spent(old, tick.at_ns, now, ticks[-1].at_ns)
     return NOT_SPENT
+
+
+def _exact(ticks: Sequence[_Tick], tid: int, window_s: float) -> GilShare:
+    """One thread's shares; its waits are no longer than its switches allow."""
+    gil, did = ticks[-1].gil, _spent(ticks, tid)
+    interval_us = max((lock.interval_us for lock in gil.locks), default=0)
+    return exact(_looks(ticks, tid), did, gil.why_not, most_wait(did, interval_us, window_s) if interval_us else 1.0)
 
 
 # -- locks -------------------------------------------------------------------------------------
