@@ -88,6 +88,7 @@ def test_workers_that_are_fine() -> None:
     assert finding.evidence == (("cpu", "50 50 99 %"), ("pids", "10 20 30"))
     assert (finding.kind, finding.pid, finding.process) == ("workers-fine", 10, "python3")
     assert finding.severity < PROBLEM
+    assert finding.tids == (10, 20, 30)  # so that each of their panes can show it
 
 
 @pytest.mark.parametrize(

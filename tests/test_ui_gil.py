@@ -359,6 +359,20 @@ async def test_it_is_watched_while_it_is_open() -> None:
         assert interest.needs == {"status"}
         assert {tid for _, tid in interest.visible} == {row.tid for row in pane._rows[: len(interest.visible)]}
         assert len(interest.visible) < len(pane._rows)
+        # Busy workers of the same parent are watched with it, and a finding about the family stands in its pane.
+        shot = TICKS[6]
+        one = shot.processes[4305]
+        family = found(
+            finding("workers-fine", 10.0, "2 worker processes: nobody waits")._replace(pid=99, tids=(99, 4211))
+        ).findings
+        await session.take(
+            shot._replace(processes={**shot.processes, 4305: one._replace(cpu_pct=50.0)}, findings=family),
+            shot._replace(processes={**shot.processes, 4305: one._replace(cpu_pct=50.0)}, findings=family),
+        )
+        assert session.app.screen.interest(None).gil == {scripted.GUNICORN, 4305}  # type: ignore[attr-defined]
+        assert "2 worker processes: nobody waits" in session.text()
+        await session.take(shot._replace(processes={**shot.processes, 4305: one._replace(cpu_pct=49.9)}))
+        assert session.app.screen.interest(None).gil == {scripted.GUNICORN}  # type: ignore[attr-defined]
 
 
 async def test_threads_are_scrolled() -> None:

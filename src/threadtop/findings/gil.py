@@ -288,6 +288,7 @@ def _group(members: Sequence[ProcessRow]) -> Finding:
             ("pids", " ".join(str(row.pid) for row in members[:SHOWN]) + _more(members)),
         ],
         severity=GROUP_SEVERITY,
+        tids=tuple(row.pid for row in members),
     )
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import query, stacks, text
+from threadtop.findings.gil import WORKER_CPU_PCT
 from threadtop.interest import STATUS
 from threadtop.snapshot import ThreadRow
 from threadtop.tui import gil_words, paint
@@ -42,6 +43,7 @@ _FLAGS: Final = {
     "held-asleep": ("sleeps and holds it", "sleeps and holds it"),
 }
 """By the kind of a finding: what its threads suffer, and what the last of them does to the others."""
+SIBLINGS: Final = 4  # workers that are watched together: each costs half a per cent of a core
 _ROOMY: Final = 24  # lines from which blank ones may set parts apart
 _LEAST_WEIGHT: Final = 0.05  # it rounds to 0.1
 _NATIVE_WEIGHT: Final = 0.01  # a busy native thread comes after those that have to do with the GIL
@@ -102,7 +104,20 @@ class GilPane(Pager, Pane):
         """Its GIL, and the switches of the threads in sight: an estimate is made of them."""
         shown = self._rows[self.offset_rows : self.offset_rows + self._rows_in_sight]
         visible = frozenset((pid, row.tid) for row in shown)
-        return interest._replace(visible=visible, needs=frozenset({STATUS}), gil=interest.gil | {pid})
+        watched = interest.gil | {pid} | self._siblings()
+        return interest._replace(visible=visible, needs=frozenset({STATUS}), gil=watched)
+
+    def _siblings(self) -> frozenset[int]:
+        """Busy workers beside a busy one: that each has a GIL of its own is known only once they are watched, too."""
+        if self._opened is None:
+            return frozenset()
+        own = self._opened.process
+        family = [
+            row.pid
+            for row in self._opened.snapshot.processes.values()
+            if (row.ppid, row.process) == (own.ppid, own.process) and (row.cpu_pct or 0.0) >= WORKER_CPU_PCT
+        ]
+        return frozenset(sorted(family)[:SIBLINGS]) if own.pid in family else frozenset()
 
     def position(self) -> str:
         """Which of how many threads are in sight."""
@@ -157,7 +172,7 @@ class GilPane(Pager, Pane):
         found = [
             finding
             for finding in self._opened.snapshot.findings
-            if (finding.pid, finding.start_ticks) == (process.pid, process.start_ticks)
+            if (finding.pid, finding.start_ticks) == (process.pid, process.start_ticks) or process.pid in finding.tids
         ]
         # Blank lines set the parts apart where they take the room of nothing else.
         gap = [paint.blank(width)] if height >= _ROOMY else []
