@@ -10,9 +10,10 @@ from builders import process_row, thread_row
 from threadtop import fields
 from threadtop.errors import EXIT_USAGE, UsageError
 from threadtop.filters import found_in, parse_filter, value_of
+from threadtop.snapshot import GilShare
 
 if TYPE_CHECKING:
-    from threadtop.snapshot import ProcessRow
+    from threadtop.snapshot import ProcessRow, ThreadRow
 
 NS = 1_000_000_000
 
@@ -219,3 +220,23 @@ def test_values_of_rows_that_lack_them_are_unknown() -> None:
     assert value_of(fields.find("res"), processes)(WEB.threads[101]) is None
     assert value_of(fields.find("res"), processes)(WEB) == 2 << 30
     assert value_of(fields.find("psr"), processes)(WEB) is None
+
+
+def test_the_gil_in_a_word() -> None:
+    """gil=wait and gil=hold are a fifth of the time at least; who is not watched is neither."""
+
+    def row(holds: float | None, waits: float | None) -> ThreadRow:
+        return thread_row(1, gil=GilShare("exact", "", holds, waits, 0.0, holds, 0.0, 0.0, 0.0, 500, True))
+
+    waits, holds = parse_filter("gil=wait"), parse_filter("GIL = hold")
+    assert waits is not None
+    assert holds is not None
+    for one, does_wait, does_hold in (
+        (row(25.0, 70.0), True, True),
+        (row(19.9, 20.0), True, False),
+        (row(20.0, 19.9), False, True),
+        (row(None, None), False, False),
+        (thread_row(1), False, False),
+    ):
+        assert (waits.matches(one, {}), holds.matches(one, {})) == (does_wait, does_hold)
+    assert "gil_wait_pct" in {field.key for field in waits.fields}

@@ -38,6 +38,8 @@ def value_of(field: Field, processes: Mapping[int, ProcessRow]) -> Callable[[Row
 _TERM: Final = re.compile(r"([A-Za-z_%/+]+)\s*(>=|<=|!=|!~|=|~|>|<)\s*(.*)", re.DOTALL)
 _OPERATORS: Final = tuple("<>=!~")
 _UNITS: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+# Two states that are shares: who has much to do with the GIL, in a word.
+_SPELLED_OUT: Final = {"gil=wait": "gil_wait_pct>=20", "gil=hold": "gil_pct>=20"}
 _NUMBER: Final = re.compile(r"([-+]?\d+(?:\.\d+)?)([kmgt]?)i?b?%?", re.IGNORECASE)
 
 
@@ -76,7 +78,7 @@ def _joined(words: Iterable[str]) -> list[str]:
 
 
 def _term(word: str) -> tuple[Field | None, Test]:
-    match = _TERM.fullmatch(word)
+    match = _TERM.fullmatch(_SPELLED_OUT.get(word.lower(), word))
     if match is None:
         wanted = word.lower()
         return None, lambda row, _: found_in(row, wanted)

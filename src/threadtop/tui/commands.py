@@ -43,7 +43,7 @@ MAIN: Final = (
     Action("search", "slash,f3", "/  F3", "search in names and commands, or for a pid", "search"),
     Action("search_next", "n", "n", "next match"),
     Action("search_previous", "N", "N", "previous match (without a search: sort by PID)"),
-    Action("filter", "backslash,f4,o", "\\  F4  o", "filter by an expression: cpu>5 user=www name~worker gil_wait>20",
+    Action("filter", "backslash,f4,o", "\\  F4  o", "filter by an expression: cpu>5 user=www name~worker gil=wait",
            "filter"),
     Action("clear", "equals_sign", "=", "clear filter, user and idle switch"),
     Action("tree", "t,f5,V", "t  F5  V", "tree: processes with their threads", "tree"),
