@@ -86,6 +86,7 @@ def test_an_estimate_says_about() -> None:
     assert (finding.kind, finding.grade) == ("gil-bound", "estimate")
     assert finding.title == "2 threads share one GIL: held about 100 %, about 1.4 wait on average"
     assert "about 1.4 cores' worth" in finding.explanation
+    assert "Counters cannot tell this from native locks" in finding.explanation
     assert dict(finding.evidence)["held"] == "about 100 % (10 looks)"
     assert dict(finding.evidence)["waits"] == "about 71 70 %"
     (exact,) = found(python(thread(1, 49, 70), thread(2, 49, 71)), kind="gil-bound")

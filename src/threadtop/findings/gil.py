@@ -88,6 +88,8 @@ def _gil_bound(row: ProcessRow, gil: GilRow, idle: float | None) -> Finding | No
         "work queues for it. More threads will not help; processes, a free-threaded build, or native code that "
         "releases the GIL will."
     )
+    if gil.grade == "estimate":
+        explanation += " Counters cannot tell this from native locks that are held for about as long (0.05 to 5 ms)."
     evidence = [
         ("held", f"{about}{_pct(held)} ({gil.samples} {_looks(gil.grade)})"),
         ("waits", about + " ".join(f"{_wait(thread):.0f}" for thread in waiting[:SHOWN]) + _more(waiting) + " %"),
