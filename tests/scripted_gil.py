@@ -61,7 +61,7 @@ def moments(tick: int, kind: str) -> tuple[GilMoment, ...]:
         if kind == "subinterpreters":
             own = WORKERS[int(_chance(tick, number // 9 + 300) * 2)]
             holders = own, WORKERS[3] if _chance(tick, number + 70) < 0.4 else 0
-        found.append(GilMoment(at_ns, holders, is_asleep))
+        found.append(GilMoment(at_ns, holders, holders[:1] if is_asleep else ()))
     return tuple(found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from threadtop.gil.identity import Image, by_name, identify
+from threadtop.gil.identity import Identity, Image, by_name, identify, named_version
 
 STATIC = b"""\
 55d6a2a00000-55d6a2c00000 r--p 00000000 fe:01 1234 /usr/bin/python3.11
@@ -133,3 +133,18 @@ def test_maps_that_make_no_sense(maps: bytes) -> None:
 def test_what_a_command_line_says(arguments: list[str], name: str, version: str | None) -> None:
     """Another user's process is known by its program's name alone, or its main thread's."""
     assert by_name(arguments, name) == version
+
+
+@pytest.mark.parametrize(
+    ("paths", "version"),
+    [
+        ([b"/usr/lib/libpython3.12.so.1.0 (deleted)", b"/usr/bin/uwsgi"], "3.12"),
+        ([b"/usr/bin/app", b"/opt/libpython3.14t.so.1.0"], "3.14t"),
+        ([b"/usr/bin/python3.9 (deleted)"], "3.9"),
+        ([b"/usr/bin/app"], None),
+        ([], None),
+    ],
+)
+def test_what_mapped_names_say(paths: list[bytes], version: str | None) -> None:
+    """A file that was replaced cannot be opened any more: its name still tells."""
+    assert named_version(Identity(tuple(Image(path, 0) for path in paths), (), is_glibc=True)) == version

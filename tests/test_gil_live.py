@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from pythons import Python, each, newest
-from threadtop.gil.attach import attach
-from threadtop.gil.identity import identify
+from threadtop.gil.attach import _version_of_files, attach
+from threadtop.gil.identity import Identity, Image, identify
 from threadtop.gil.memory import Memory
 from threadtop.gil.probe import BLOCKED, RAN, WAITED, MemoryProbe
 from threadtop.gil.runtime import Runtime
@@ -202,7 +202,7 @@ def _asleep_is_told(sample: GilSample, told: Told) -> None:
     assert share(holder.asleep, holder) >= 50
     assert share(wanting.waited, wanting) >= 40
     assert wanting.asleep <= 1
-    assert any(moment.is_asleep and moment.holders == (told.tids["holder"],) for moment in sample.moments)
+    assert any(moment.asleep == moment.holders == (told.tids["holder"],) for moment in sample.moments)
 
 
 # -- one Python ------------------------------------------------------------------------------------
@@ -404,3 +404,22 @@ def test_attach_says_what_it_found() -> None:
         assert attached.probe is not None
         attached.probe.close()
     assert reader.kept == 0
+
+
+def test_a_program_that_was_replaced_is_still_known() -> None:
+    """After an upgrade the running program's file is gone: without memory the version comes by the link exe."""
+    reader = ProcReader(descriptors=16)
+    with running(None, "quiet") as [program]:
+        identity = identify(reader.read(program.pid, "maps"), os.fsencode(reader.link(program.pid, "exe")))
+        expected = _version_of_files(reader, program.pid, identity)
+        gone = Identity(
+            tuple(Image(image.path + b" (deleted)", image.base) for image in identity.images), identity.minors, True
+        )
+
+        class Replaced(ProcReader):
+            """Says of the executable what the kernel says of one that is gone."""
+
+            def link(self, pid: int, name: str) -> str:
+                return super().link(pid, name) + " (deleted)"
+
+        assert _version_of_files(Replaced(descriptors=16), program.pid, gone) in (expected, expected.rsplit(".", 1)[0])

@@ -17,14 +17,16 @@ from threadtop.gil.probe import (
     BLOCKED,
     FEW,
     HELD,
+    MEMORY_DESCRIPTORS,
     MOST_LOOKS,
     REFRESH_NS,
     REST_LOOKS,
     REST_ROUNDS,
+    SOON_SHARE,
     MemoryProbe,
-    WchanProbe,
 )
 from threadtop.gil.runtime import NotReadyError, Place, Runtime
+from threadtop.gil.wchan import WchanProbe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from threadtop.sample import GilTally
 
 PID = 500
+SECOND_NS = 1_000_000_000
 STEP_NS = 10_000_000
 RUNNING = b"running\n"
 ASLEEP = b"230 0x0 0x0 0x7f0 0x0 0x0 0x0 0x7ffc 0x7f0\n"
@@ -82,7 +85,7 @@ class Bench:
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
     """Makes benches; walking lists takes no time."""
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic_ns=lambda: 0))
+    monkeypatch.setattr(module, "time", SimpleNamespace(thread_time_ns=lambda: 0))
     proc = FakeProc(tmp_path, monkeypatch)
     return lambda *arguments, **more: Bench(proc, *arguments, **more)
 
@@ -154,11 +157,11 @@ def test_holder(make: Callable[..., Bench]) -> None:
     assert (tally.held, tally.asleep, tally.blocked) == (1, 2, 1)
     (lock,) = bench.probe.locks()
     assert (lock.rounds, lock.locked, lock.switches) == (4, 3, 9)
-    assert [(moment.holders, moment.is_asleep) for moment in bench.probe.take_moments()] == [
-        ((0,), False),
-        ((501,), False),
-        ((501,), True),
-        ((501,), True),
+    assert [(moment.holders, moment.asleep) for moment in bench.probe.take_moments()] == [
+        ((0,), ()),
+        ((501,), ()),
+        ((501,), (501,)),
+        ((501,), (501,)),
     ]
     assert bench.probe.take_moments() == ()
 
@@ -170,6 +173,20 @@ def test_holder_in_the_lock_itself_is_not_asleep(make: Callable[..., Bench]) -> 
     bench.set(501, bench.futex(90))
     bench.step()
     assert (bench.tally(501).held, bench.tally(501).asleep) == (1, 0)
+
+
+@pytest.mark.parametrize(("state", "found"), [("T", (0, 0, 1)), ("t", (0, 0, 1)), ("S", (0, 1, 0)), ("D", (0, 1, 0))])
+def test_a_stopped_holder_is_not_asleep(make: Callable[..., Bench], state: str, found: tuple[int, int, int]) -> None:
+    """A holder that a signal or a tracer has stopped has it still, but native code that sleeps is not to blame."""
+    bench = make(2)
+    bench.fake.hold(501)
+    bench.proc.change(PID, 501, state=state)
+    bench.set(501, b"-1 0x7ffc 0x7f00\n")
+    bench.step()
+    tally = bench.tally(501)
+    assert (tally.held, tally.asleep, tally.blocked) == found
+    (moment,) = bench.probe.take_moments()
+    assert (moment.holders, bool(moment.asleep)) == ((501,), found[1] > 0)
 
 
 def test_asleep_is_confirmed(make: Callable[..., Bench]) -> None:
@@ -185,7 +202,7 @@ def test_asleep_is_confirmed(make: Callable[..., Bench]) -> None:
     with bench.proc.interrupted(let_go):
         bench.step()
     assert (bench.tally(501).held, bench.tally(501).asleep) == (1, 0)
-    assert not any(moment.is_asleep for moment in bench.probe.take_moments())
+    assert not any(moment.asleep for moment in bench.probe.take_moments())
 
 
 def test_unknown_holder(make: Callable[..., Bench]) -> None:
@@ -201,6 +218,19 @@ def test_unknown_holder(make: Callable[..., Bench]) -> None:
     assert sum(tally.held + tally.asleep for tally in bench.probe.tallies().values()) == 0
     bench.step(10)
     assert bench.reader.reads["task/"] == listings + 1
+
+
+def test_walks_keep_to_their_share(make: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where holders are unknown all the time, a walk that takes 5 ms is made once a second, not ten times."""
+    bench = make(3, known=2)
+    stamps = iter(range(0, SECOND_NS * 1000, 5_000_000))
+    monkeypatch.setattr(module, "time", SimpleNamespace(thread_time_ns=lambda: next(stamps)))
+    bench.step()
+    bench.fake.hold(501)
+    bench.fake.memory.put(bench.fake.states[501] + (bench.fake.form.native_thread_id or 0), 999)
+    listings = bench.reader.reads["task/"]
+    bench.step(5 * SECOND_NS // STEP_NS)
+    assert bench.reader.reads["task/"] == listings + 5_000_000 * SOON_SHARE * 5 // SECOND_NS == listings + 5
 
 
 def test_native_threads_are_marked(make: Callable[..., Bench]) -> None:
@@ -223,7 +253,7 @@ def test_lock_that_vanishes(make: Callable[..., Bench]) -> None:
 
 def test_gil_that_is_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the GIL is off no round counts; when it is switched on, only the rounds since then do."""
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic_ns=lambda: 0))
+    monkeypatch.setattr(module, "time", SimpleNamespace(thread_time_ns=lambda: 0))
     proc = FakeProc(tmp_path, monkeypatch)
     proc.process(PID, 2)
     for tid in (PID, PID + 1):
@@ -363,6 +393,23 @@ def test_threads_at_rest_cost_little(make: Callable[..., Bench]) -> None:
     assert (bench.reader.reads["syscall"] - before) / 200 <= len(busy) + REST_LOOKS + 1
     assert bench.tally(busy[0]).looks == looks + 200
     assert all(bench.tally(tid).blocked == sum(bench.tally(tid)[2:]) for tid in bench.tids if tid not in busy)
+
+
+def test_descriptors_are_left_for_others(make: Callable[..., Bench]) -> None:
+    """However many threads a process has, another one's memory can be opened; those at rest give theirs back."""
+    bench = make(100)
+    bench.reader.limit = 60
+    for tid in bench.tids:
+        bench.set(tid, RUNNING)
+    bench.step(20)
+    assert bench.reader.kept == 60 - MEMORY_DESCRIPTORS
+    for tid in bench.tids[5:]:
+        bench.set(tid, ASLEEP)
+    bench.step(400)
+    assert bench.reader.kept == 60 // 2
+    assert all(bench.probe.threads[tid].descriptor is not None for tid in bench.tids[:5])
+    bench.probe.close()
+    assert bench.reader.kept == 0
 
 
 def test_thread_that_awakes(make: Callable[..., Bench]) -> None:

@@ -85,7 +85,7 @@ def test_an_estimate_is_marked_and_explained() -> None:
         "GIL  held -   ~640 hand-overs/s   ~1.4 wait on average",
         "",
         "    TID  HOLDS  WAITS   WITH WITHOUT   RUNQ BLOCKED ASLEEP  %CPU  NAME",
-        "   4211      -  ~71.2      -       -    3.1       -      -  24.8  gunicorn",
+        "   4211      -    ~71      -       -    3.1       -      -  24.8  gunicorn",
     ]
 
 

@@ -8,13 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from threadtop.errors import DeniedError, GoneError
+from threadtop.errors import DeniedError, GoneError, ThreadtopError
 from threadtop.gil import watch as module
 from threadtop.gil.attach import Attached
 from threadtop.gil.memory import BadAddressError
 from threadtop.gil.probe import MOST_LOOKS
 from threadtop.gil.runtime import NotPythonError, NotReadyError, UnknownError
-from threadtop.gil.watch import BAD_LOOKS, BUDGET, LATER_S, MOST_LATER_S, MOST_PERIOD_S, MOST_TARGETS, Watch
+from threadtop.gil.watch import (
+    AGAIN_S,
+    BAD_LOOKS,
+    BUDGET,
+    EXACT_AGAIN_S,
+    LATER_S,
+    MOST_LATER_S,
+    MOST_PERIOD_S,
+    MOST_TARGETS,
+    PACE_ROUNDS,
+    SOON_TRIES,
+    Watch,
+)
 from threadtop.procfs.reader import ProcReader
 
 if TYPE_CHECKING:
@@ -182,8 +194,77 @@ def test_one_that_is_starting_is_tried_soon_again(scene: Scene) -> None:
     assert scene.watch.take()[1].began > sample.began
 
 
+def test_one_that_never_starts(scene: Scene) -> None:
+    """A CPython that is loaded and never used is tried no oftener than what is none, after some tries."""
+    scene.outcomes[1] = NotReadyError()
+    scene.follow(1)
+    scene.round(AGAIN_S, times=SOON_TRIES + 1)
+    assert len(scene.tried) == SOON_TRIES + 1
+    scene.tried.clear()
+    scene.round(AGAIN_S, times=round(4 * LATER_S / AGAIN_S))
+    assert len(scene.tried) == 4
+
+
+def test_attach_keeps_to_the_budget(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes 50 ms of CPU to try in vain is tried again after four seconds, however soon it might be ready."""
+    spent = iter(range(0, SECOND_NS, 50_000_000))
+    monkeypatch.setattr(module.time, "thread_time_ns", lambda: next(spent))
+    scene.outcomes[1] = NotReadyError()
+    scene.follow(1)
+    scene.round()
+    scene.round(0.05 / BUDGET - 0.1)
+    assert scene.tried == [1]
+    scene.round(0.2)
+    assert scene.tried == [1, 1]
+
+
+def test_estimate_becomes_exact_once_it_can(scene: Scene) -> None:
+    """Rights may be given: an estimate goes on while they are asked for again, and ends with them."""
+    first, second = FakeProbe(), FakeProbe()
+    estimated: list[Any] = [first, second]
+    scene.outcomes[1] = Attached("estimate", "Yama", "run as root", "3.12", estimated[0])
+    scene.follow(1)
+    scene.round()
+    began = scene.watch.take()[1].began
+    scene.outcomes[1] = Attached("estimate", "Yama", "run as root", "3.12", estimated[1])
+    scene.round(EXACT_AGAIN_S - 0.1)
+    assert scene.tried == [1]
+    scene.round(0.2)
+    assert scene.tried == [1, 1]
+    assert (first.is_closed, second.is_closed) == (False, True)
+    assert scene.watch.take()[1].began == began
+    scene.outcomes[1] = NotReadyError()
+    scene.round(EXACT_AGAIN_S)
+    assert (len(scene.tried), first.is_closed, scene.watch.take()[1].grade) == (3, False, "estimate")
+    del scene.outcomes[1]
+    scene.round(EXACT_AGAIN_S)
+    assert first.is_closed
+    assert scene.watch.take()[1].grade == "exact"
+    assert scene.watch.take()[1].began > began
+    scene.round(EXACT_AGAIN_S, times=3)
+    assert len(scene.tried) == 4
+
+
+def test_attach_that_takes_long_holds_nobody_up(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found can be taken while a process is attached, also where that was tried before."""
+    taken: list[set[int]] = []
+
+    def attach(_reader: object, _pid: int, _euid: int) -> Attached:
+        taker = threading.Thread(target=lambda: taken.append(set(scene.watch.take())), daemon=True)
+        taker.start()
+        taker.join(20)
+        raise NotReadyError
+
+    monkeypatch.setattr(module, "attach", attach)
+    scene.follow(1)
+    scene.round()
+    scene.round(AGAIN_S)
+    assert taken == [set(), {1}]
+
+
 @pytest.mark.parametrize(
-    "error", [GoneError("1"), DeniedError("1"), NotReadyError(), UnknownError("?"), OSError(12, "")]
+    "error",
+    [GoneError("1"), DeniedError("1"), NotReadyError(), UnknownError("?"), OSError(12, ""), ThreadtopError("no fd")],
 )
 def test_look_that_fails_for_good(scene: Scene, error: Exception) -> None:
     """A process that ended, ran another program or cannot be read any more is let go, and tried again in a moment."""
@@ -251,9 +332,6 @@ def test_pace_keeps_to_the_budget(scene: Scene) -> None:
     assert most_looks < MOST_LOOKS // 4
     assert paced(scene, 1.0)[0] == MOST_PERIOD_S
     assert paced(scene, 0.00001) == (0.01, MOST_LOOKS)
-    cost = scene.watch.cost()
-    assert cost is not None
-    assert cost.rounds_per_s == pytest.approx(100)
 
 
 def test_most_looks_reach_the_probe(scene: Scene) -> None:
@@ -321,6 +399,32 @@ def test_thread_begins_with_the_first_target_and_ends_with_close(monkeypatch: py
     assert watch.cost() is not None
     assert all(0.004 < seconds < 0.4 for seconds in pauses)
     assert len(set(pauses)) > 8
+
+
+def test_cost_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rounds a second are those that were made, the CPU time that of the last of them."""
+    now_ns, cpu_ns = SECOND_NS, 0
+    rounds = 0
+    seen = []
+
+    def pause(seconds: float) -> None:
+        nonlocal now_ns, cpu_ns, rounds
+        now_ns += int(seconds * 1e9) + 10_000_000  # it wakes up late
+        cpu_ns += 1000
+        rounds += 1
+        seen.append(watch.cost())
+        if rounds == 2 * PACE_ROUNDS:
+            watch.close()
+
+    clock = SimpleNamespace(monotonic_ns=lambda: now_ns, thread_time_ns=lambda: cpu_ns)
+    watch, _ = threaded(monkeypatch, pause)
+    monkeypatch.setattr(module, "time", clock)
+    watch.follow({1: 10})
+    assert watch._thread is not None
+    watch._thread.join(60)
+    assert [cost.cpu_ns for cost in seen if cost] == [1000 * number for number in range(2 * PACE_ROUNDS)]
+    assert seen[-1] is not None
+    assert seen[-1].rounds_per_s == pytest.approx(50)
 
 
 def test_close_does_not_wait_for_many_rounds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,7 +105,7 @@ def watched(*stamps_ns: int, pid: int = 1) -> object:
     """A process whose row has rounds at these times."""
     row = scripted_gil.ticks(3)[2].processes[scripted_gil.GUNICORN]
     assert row.gil is not None
-    rounds = tuple(GilMoment(at_ns, (7,), is_asleep=False) for at_ns in stamps_ns)
+    rounds = tuple(GilMoment(at_ns, (7,)) for at_ns in stamps_ns)
     return process_row(pid, gil=row.gil._replace(moments=rounds))
 
 

@@ -72,6 +72,18 @@ def test_short_ticks_are_thinned_out() -> None:
     assert len(lens._watched[100]._ticks) <= 28
 
 
+def test_a_long_window_is_thinned_out() -> None:
+    """An hour of a tick a second is a hundred ticks, with the rounds of the last alone: it must fit in memory."""
+    lens = PythonLens(window_s=3600)
+    moments = (GilMoment(0, (100,)),)
+    shots = shown(*(at(gil(number, moments=moments), thread_sample(100)) for number in range(3700)), lens=lens)
+    assert row(shots[-1]).window_s == pytest.approx(3600, abs=20)
+    assert row(shots[-1]).moments == moments
+    kept = lens._watched[100]._ticks
+    assert len(kept) <= 105
+    assert [len(tick.gil.moments) for tick in kept] == [0] * (len(kept) - 1) + [1]
+
+
 @pytest.mark.parametrize("change", [{"began": 2}, {"grade": "estimate"}])
 def test_another_attach_begins_anew(change: dict[str, object]) -> None:
     """Tallies of different attaches, or of different grades, are not subtracted."""
@@ -170,17 +182,20 @@ def test_each_lock_has_its_own_figures() -> None:
     new = gil(
         2,
         locks=(lock(100, 20, 30, interpreters=(0, 2)), lock(100, 90, 105, interpreters=(1,)), lock(50, 5, 9)),
-        moments=(GilMoment(1, (0, 0), False), GilMoment(2, (100, -1), False)),
+        moments=(GilMoment(1, (0, 0)), GilMoment(2, (100, -1))),
+        holder_call="running",
     )
     new = new._replace(locks=(*new.locks[:2], new.locks[2]._replace(interpreters=(3,))))
     found = row(two(old, new))
     assert [one.utilisation_pct for one in found.locks] == [20, 90, 10]
     assert [one.switches_per_s for one in found.locks] == [10, 50, None]
     assert [one.holder for one in found.locks] == [100, None, None]
-    free = row(two(old, new._replace(moments=(GilMoment(3, (0,), False),))))
+    free = row(two(old, new._replace(moments=(GilMoment(3, (0,)),))))
     assert [one.holder for one in free.locks] == [0, None, None]
     assert (found.utilisation_pct, found.switches_per_s, found.samples) == (90, 60, 100)
     assert found.moments == new.moments
+    assert found.holder_call is None  # whose would it be?
+    assert row(two(gil(0), gil(2, holder_call="running"))).holder_call == "running"
 
 
 def test_a_lock_that_began_anew() -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from builders import MS_NS, ran, thread_row, thread_sample
 from gil_samples import PARTS, figures, tally
-from threadtop.lenses.shares import NOT_SPENT, Spent, estimated_wait, exact, most_wait, reason, spent, unknown
+from threadtop.lenses.shares import NOT_SPENT, Spent, estimated_wait, exact, levelled, most_wait, reason, spent, unknown
 from threadtop.rates import SECOND_NS
+from threadtop.snapshot import GilShare
 
 
 def test_looks_divide_what_the_counters_say() -> None:
@@ -161,3 +162,32 @@ def test_a_wait_is_no_longer_than_the_switches_allow() -> None:
     busy = Spent(0.25, 0.05, 220.0)
     assert most_wait(busy, 5000, 5.0) == 1.0
     assert most_wait(Spent(0.25, 0.05, None), 5000, 5.0) == most_wait(busy, 5000, 0.0) == 1.0
+
+
+def share(holds: float, cpu: float, runq: float, asleep: float = 0.0) -> GilShare:
+    """A thread that held the GIL awake on a CPU as far as it had one."""
+    with_pct = min(cpu, holds - asleep)
+    rest = 100 - cpu - runq - asleep
+    return GilShare("exact", "", holds, rest, asleep, with_pct, cpu - with_pct, runq, 0.0, 500, True)
+
+
+def test_holds_add_up_to_what_the_lock_says() -> None:
+    """A lock that is nearly always held tells the sum: each share grows alike, within what it ran, queued or slept."""
+    found = levelled(
+        {1: share(24.0, 26.0, 4.0), 2: share(24.0, 24.5, 1.0), 3: share(40.0, 20.0, 0.0, asleep=20.0)}, 96.8
+    )
+    assert [one.holds_pct for one in found.values()] == pytest.approx([26.4, 25.5, 40.0])
+    assert [one.with_pct for one in found.values()] == pytest.approx([26.0, 24.5, 20.0])
+    assert [one.without_pct for one in found.values()] == pytest.approx([0.0, 0.0, 0.0])
+    for one in found.values():
+        assert sum(figures(one, PARTS)) == pytest.approx(100)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("held", [None, 79.9, 60.1, 39.9])
+def test_holds_are_left_where_the_lock_does_not_know_better(held: float | None) -> None:
+    """A lock that is often free has noise of its own; one that others held, too, says nothing of these."""
+    given = {1: share(25.0, 26.0, 4.0), 2: share(25.0, 26.0, 4.0)}
+    assert levelled(given, held) is given
+    assert levelled({1: share(79.9, 85.0, 0.0)}, 100.0)[1].holds_pct == 79.9
+    assert levelled({1: share(80.0, 85.0, 0.0)}, 100.0)[1].holds_pct == pytest.approx(85.0)
+    assert levelled({}, 90.0) == {}

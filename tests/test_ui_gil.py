@@ -202,9 +202,9 @@ async def test_the_process_of_a_finding_may_have_ended() -> None:
 # -- the timeline ------------------------------------------------------------------------------
 
 
-def moment(at_s: float, *holders: int, is_asleep: bool = False) -> GilMoment:
-    """A round."""
-    return GilMoment(round(at_s * SECOND_NS), holders, is_asleep)
+def moment(at_s: float, *holders: int, asleep: int = 0) -> GilMoment:
+    """A round, in which one of the holders slept."""
+    return GilMoment(round(at_s * SECOND_NS), holders, (asleep,) if asleep else ())
 
 
 @pytest.mark.parametrize(
@@ -223,14 +223,20 @@ def test_a_cell_is_the_share_of_its_rounds(held: int, rounds: int, cell: str) ->
 def test_sleep_is_told_apart() -> None:
     """A cell in which it slept with the GIL in at least half of the rounds that it held is a Z."""
     rounds = [
-        moment(9.1, 7, is_asleep=True),
+        moment(9.1, 7, asleep=7),
         moment(9.2, 7),
-        moment(10.1, 7, is_asleep=True),
+        moment(10.1, 7, asleep=7),
         moment(10.2, 7),
         moment(10.3, 7),
     ]
     row, roles = timeline.timeline(rounds, 1).row(7)
     assert (row[-2:], roles[-2:]) == ("Z█", "ZG")
+
+
+def test_sleep_is_that_of_one_gil() -> None:
+    """Where there are several GILs, one that sleeps with its own does not make the holders of others sleep."""
+    drawn = timeline.timeline([moment(10.0, 7, 8, asleep=8)], 1)
+    assert (drawn.row(7)[0][-1], drawn.row(8)[0][-1]) == ("█", "Z")
 
 
 def test_short_gaps_keep_their_colour() -> None:

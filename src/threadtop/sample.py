@@ -153,11 +153,11 @@ class GilLock(NamedTuple):
 
 
 class GilMoment(NamedTuple):
-    """One round: who held each lock of ``GilSample.locks`` (a tid; 0: free), and whether a holder slept."""
+    """One round: who held each lock of ``GilSample.locks`` (a tid; 0: free), and which of them slept."""
 
     at_ns: int
     holders: tuple[int, ...]
-    is_asleep: bool
+    asleep: tuple[int, ...] = ()
 
 
 class GilSample(NamedTuple):
@@ -191,7 +191,7 @@ class GilSample(NamedTuple):
 
 
 class WatchCost(NamedTuple):
-    """What watching GILs costs: CPU of its thread so far in ns, and the rounds a second it keeps to."""
+    """What watching GILs costs: CPU of its thread so far in ns, and the rounds a second that it makes."""
 
     cpu_ns: int
     rounds_per_s: float

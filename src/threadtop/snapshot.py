@@ -68,7 +68,8 @@ class GilRow(NamedTuple):
 
     ``utilisation_pct`` is that of its busiest lock, ``switches_per_s`` of all, ``waiters`` how many threads wait
     on average.  ``is_enabled`` is False where a free-threaded build runs without, None where it is not known.
-    ``moments`` are the newest rounds, for the timeline; ``holder_call`` is what the present holder does, in words.
+    ``moments`` are the newest rounds, for the timeline; ``holder_call`` is what the present holder does, in
+    words, None where there are several locks.
     ``remedy`` is the least that would make an estimate exact.  An estimate's figures are Estimates.
     """
 

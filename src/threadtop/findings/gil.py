@@ -21,7 +21,7 @@ LEAST_ROUNDS: Final = 50  # half a second at 100 rounds a second: 10 points of n
 LEAST_LOOKS: Final = 10  # for an estimate
 SHOWN: Final = 6  # threads named in evidence
 
-# From 50 on a finding is a problem; an estimate of one stays one, but comes after those that are exact.
+# From 50 on a finding is a problem; an estimate of one stays one, but comes after the same that is exact.
 ESTIMATE_DISCOUNT: Final = 15.0
 BOUND_SEVERITY, BOUND_PER_WAITER, BOUND_MOST = 70.0, 5.0, 90.0
 CONVOY_SEVERITY, CONVOY_MOST = 60.0, 80.0

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from threadtop.errors import DeniedError, GoneError
 from threadtop.gil import elf, layout, rights, runtime
-from threadtop.gil.identity import Identity, by_name, identify
+from threadtop.gil.identity import Identity, by_name, identify, named_version
 from threadtop.gil.memory import Memory
-from threadtop.gil.probe import MemoryProbe, Probe, WchanProbe
+from threadtop.gil.probe import MemoryProbe, Probe
+from threadtop.gil.wchan import WchanProbe
 from threadtop.procfs import parse
 
 if TYPE_CHECKING:
@@ -85,9 +86,11 @@ def _without_memory(reader: ProcReader, pid: int, euid: int, identity: Identity)
 
 def _version_of_files(reader: ProcReader, pid: int, identity: Identity) -> str:
     """The version by the ELF files a process maps, opened in its own tree of files; raises NotPythonError."""
+    exe = os.fsencode(reader.link(pid, "exe"))
     for image in identity.images:
         try:
-            descriptor = reader.open_mapped(pid, image.path)
+            # The link leads to the executable even where that has been replaced, as by an upgrade.
+            descriptor = reader.open_exe(pid) if image.path == exe else reader.open_mapped(pid, image.path)
         except (GoneError, DeniedError):
             continue
         try:
@@ -98,7 +101,10 @@ def _version_of_files(reader: ProcReader, pid: int, identity: Identity) -> str:
             os.close(descriptor)
         if version is not None:
             return version
-    raise runtime.NotPythonError
+    version = named_version(identity)  # a library that has been replaced: its name must do
+    if version is None:
+        raise runtime.NotPythonError
+    return version
 
 
 def _version_in(descriptor: int, identity: Identity) -> str | None:

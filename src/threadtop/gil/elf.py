@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     Read: TypeAlias = Callable[[int, int], bytes]
     """Bytes at an offset or address, of a size; fewer where there are no more."""
 
-    Matches: TypeAlias = Callable[[int], "Symbol | None"]
-
 MAX_READ_BYTES: Final = 64 << 10
 MAX_SEGMENTS: Final = 128
 MAX_DYNAMIC: Final = 512

@@ -66,6 +66,16 @@ def identify(maps: bytes, exe: bytes) -> Identity:
     )
 
 
+def named_version(identity: Identity) -> str | None:
+    """The version that the name of a mapped library or program says: ``3.12``, ``3.14t``; None if none does."""
+    for image in identity.images:
+        name = image.path.removesuffix(_DELETED).rpartition(b"/")[2]
+        found = _LIBRARY.search(name) or _PROGRAM.match(name)
+        if found:
+            return f"3.{int(found[1])}{found[2].decode()}"
+    return None
+
+
 def _bases(maps: bytes) -> dict[bytes, int]:
     """Where the first byte of each mapped file is."""
     bases: dict[bytes, int] = {}

@@ -34,6 +34,8 @@ MOST_MOMENTS: Final = 4000
 REFRESH_NS: Final = 1_000_000_000
 SOON_NS: Final = 100_000_000
 REFRESH_SHARE: Final = 400  # walking all thread states may take one part in so many of the time
+SOON_SHARE: Final = 200  # and one in so many where a holder is unknown, as when threads come and go all the time
+MEMORY_DESCRIPTORS: Final = 16  # not kept on threads, however many there are: a process more must be attached
 OFF_PERIOD_S: Final = 0.5  # a free-threaded build may switch its GIL on at any time (PEP 703)
 UNKNOWN_HOLDER: Final = -1
 _CALL_BYTES: Final = 256
@@ -42,11 +44,12 @@ _CALL_BYTES: Final = 256
 class Thread:
     """One thread under watch; ``weights`` by HELD to BLOCKED add up to the rounds since it was first listed."""
 
-    __slots__ = ("descriptor", "is_resting", "kind", "line", "looks", "quiet", "seen", "tid", "weights")
+    __slots__ = ("descriptor", "inner", "is_resting", "kind", "line", "looks", "quiet", "seen", "tid", "weights")
 
-    def __init__(self, tid: int, seen: int) -> None:
-        """A thread first listed in round ``seen``."""
+    def __init__(self, tid: int, inner: int, seen: int) -> None:
+        """A thread first listed in round ``seen``; ``inner`` is the tid that it knows itself by."""
         self.tid = tid
+        self.inner = inner
         self.seen = seen
         self.descriptor: int | None = None
         self.line = b""
@@ -64,7 +67,7 @@ class Thread:
 
 
 class Probe:
-    """Which threads of a process are looked at when; what a look is, the two kinds of probe below know."""
+    """Which threads of a process are looked at when; what a look is, the two kinds of probe know."""
 
     file = ""
     period_s = 0.0  # looks are at least so far apart; 0: as often as the watch can
@@ -81,6 +84,7 @@ class Probe:
         self._resting: list[Thread] = []
         self._turn = 0
         self._refresh_at = 0
+        self._soon_at = 0
         self._inner: dict[int, int] = {}
         self._is_nested = len(self._namespace_tids(pid)) > 1
         self._list_tasks()
@@ -99,15 +103,20 @@ class Probe:
     def look(self, now_ns: int) -> None:
         """One round; raises GoneError once the process has ended or runs another program, DeniedError."""
         if now_ns >= self._refresh_at:
-            began_ns = time.monotonic_ns()
+            began_ns = time.thread_time_ns()  # of CPU: on a busy machine much more time passes
             self._refresh()
-            spent_ns = time.monotonic_ns() - began_ns
+            spent_ns = time.thread_time_ns() - began_ns
             self._refresh_at = now_ns + max(REFRESH_NS, spent_ns * REFRESH_SHARE)
+            self._soon_at = now_ns + spent_ns * SOON_SHARE
         self.rounds += 1
         self._round(now_ns)
 
     def _refresh(self) -> None:
         self._list_tasks()
+
+    def _refresh_soon(self, now_ns: int) -> None:
+        """Something is not as it was at the last walk: do not wait for the next one's time."""
+        self._refresh_at = min(self._refresh_at, max(now_ns + SOON_NS, self._soon_at))
 
     def _round(self, now_ns: int) -> None:
         raise NotImplementedError
@@ -125,7 +134,7 @@ class Probe:
                 inner = self._namespace_tids(tid)[-1] if self._is_nested else tid
             except (GoneError, IndexError):
                 continue
-            self.threads[tid] = Thread(tid, self.rounds)
+            self.threads[tid] = Thread(tid, inner, self.rounds)
             self._inner[inner] = tid
         if not self.threads:
             raise GoneError(str(self._pid))
@@ -140,7 +149,7 @@ class Probe:
         thread = self.threads.pop(tid, None)
         if thread is not None:
             self._drop(thread)
-            self._inner = {inner: outer for inner, outer in self._inner.items() if outer != tid}
+            self._inner.pop(thread.inner, None)
 
     def _drop(self, thread: Thread) -> None:
         if thread.descriptor is not None:
@@ -159,6 +168,8 @@ class Probe:
         for thread in threads:
             thread.is_resting = thread.quiet >= QUIET_LOOKS
             (self._resting if thread.is_resting else self._others).append(thread)
+            if thread.is_resting and self._reader.kept > self._reader.limit // 2:
+                self._drop(thread)
 
     def _due(self) -> list[Thread]:
         """The threads to look at in this round."""
@@ -197,7 +208,8 @@ class Probe:
         try:
             if descriptor is not None:
                 return os.pread(descriptor, _CALL_BYTES, 0)
-            if not thread.is_resting or self._reader.kept < self._reader.limit // 2:
+            limit = self._reader.limit
+            if self._reader.kept < (limit // 2 if thread.is_resting else limit - MEMORY_DESCRIPTORS):
                 thread.descriptor = self._reader.keep(self._pid, thread.tid, self.file)
                 if thread.descriptor is not None:
                     return os.pread(thread.descriptor, _CALL_BYTES, 0)
@@ -285,7 +297,8 @@ class MemoryProbe(Probe):
             holders.append(tid)
             if tid > 0:
                 held[tid] = kind
-        self._moments.append(GilMoment(now_ns, tuple(holders), ASLEEP in held.values()))
+        asleep = tuple(tid for tid, kind in held.items() if kind == ASLEEP)
+        self._moments.append(GilMoment(now_ns, tuple(holders), asleep))
         now = self.rounds
         for thread in self._due():
             found = held.get(thread.tid)
@@ -293,17 +306,15 @@ class MemoryProbe(Probe):
                 found = self._judge(thread)
                 if found is None:
                     continue
-            thread.weights[found] += now - thread.seen
-            thread.seen = now
-            thread.looks += 1
+            thread.credit(found, now)
 
     def _holder(self, lock: Lock, now_ns: int) -> tuple[int, int]:
-        """Who holds a lock (0: nobody, -1: somebody unknown), and whether HELD or ASLEEP."""
+        """Who holds a lock (0: nobody, -1: somebody unknown), and whether HELD, ASLEEP, or stopped: BLOCKED."""
         runtime = self.runtime
         try:
             state = runtime.state(lock)
         except BadAddressError:  # its interpreter has ended: the next walk will say
-            self._refresh_at = min(self._refresh_at, now_ns + SOON_NS)
+            self._refresh_soon(now_ns)
             return UNKNOWN_HOLDER, HELD
         counts = self._counts.setdefault(lock.address, [0, 0, 0])
         counts[0] += 1
@@ -314,7 +325,7 @@ class MemoryProbe(Probe):
         tid = runtime.tid(state.holder, self._inner)
         thread = self.threads.get(tid) if tid is not None else None
         if thread is None:
-            self._refresh_at = min(self._refresh_at, now_ns + SOON_NS)
+            self._refresh_soon(now_ns)
             return UNKNOWN_HOLDER, HELD
         if thread.is_resting:
             self._wake(thread)
@@ -323,10 +334,19 @@ class MemoryProbe(Probe):
         if line and not line.startswith(b"running"):
             if runtime.state(lock) != state:
                 return thread.tid, HELD  # it let go as we looked, but had it: short holds count as well
-            # A holder that waits for the lock's own mutex is about to hand over.
-            kind = HELD if self._classify(line) == WAITED else ASLEEP
+            # A holder that waits for the lock's own mutex is about to hand over; one that a signal or a tracer
+            # (gdb, py-spy) has stopped did not go to sleep.
+            kind = HELD if self._classify(line) == WAITED else BLOCKED if self._is_stopped(thread.tid) else ASLEEP
         self.holder_call = line.decode("ascii", "replace").strip() or None
         return thread.tid, kind
+
+    def _is_stopped(self, tid: int) -> bool:
+        """Whether it is in state T or t (proc(5), stat)."""
+        try:
+            stat = self._reader.read_task(self._pid, tid, "stat")
+        except (GoneError, DeniedError):
+            return False
+        return stat[stat.rfind(b")") :][2:3] in {b"T", b"t"}
 
     def _classify(self, line: bytes) -> int:
         if line.startswith(b"running"):
@@ -367,34 +387,3 @@ class MemoryProbe(Probe):
         """Give the memory back, too."""
         super().close()
         self._memory.close()
-
-
-class WchanProbe(Probe):
-    """Estimate: whether each thread sleeps in a futex, any futex; a lens weighs that against its counters."""
-
-    file = "wchan"
-    period_s = 0.06  # an estimate needs 10 to 20 looks a second
-
-    def __init__(self, reader: ProcReader, pid: int) -> None:
-        """Look at ``pid``."""
-        super().__init__(reader, pid)
-        self.has_looks = False
-        self._exe = reader.link(pid, "exe")
-
-    def _refresh(self) -> None:
-        super()._refresh()
-        if self._reader.link(self._pid, "exe") != self._exe:
-            raise GoneError(self._exe)  # it runs another program now
-
-    def _round(self, now_ns: int) -> None:
-        del now_ns
-        for thread in self._due():
-            kind = self._judge(thread)
-            if kind is not None:
-                thread.credit(kind, self.rounds)
-
-    def _classify(self, line: bytes) -> int:
-        if line in (b"0", b""):  # it runs; or we may not know, and all read so
-            return RAN
-        self.has_looks = True
-        return WAITED if line.startswith((b"futex", b"__futex")) else BLOCKED

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Final
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
 from threadtop.gil.attach import Attached, attach
 from threadtop.gil.memory import BadAddressError
-from threadtop.gil.probe import MOST_LOOKS, MemoryProbe, WchanProbe
+from threadtop.gil.probe import MOST_LOOKS, MemoryProbe
 from threadtop.gil.runtime import NotPythonError, NotReadyError, UnknownError
+from threadtop.gil.wchan import WchanProbe
 from threadtop.sample import GilSample, WatchCost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from threadtop.gil.probe import Probe
     from threadtop.procfs.reader import ProcReader
 
 ROUNDS_PER_S: Final = 100.0
@@ -27,7 +29,9 @@ MOST_PERIOD_S: Final = 0.25
 MOST_TARGETS: Final = 8
 MOST_STRANGERS: Final = 1024  # remembered before the stale ones are forgotten
 AGAIN_S: Final = 0.25  # to a CPython that starts or ends, or a walk that failed
+SOON_TRIES: Final = 20  # so often; after 5 s it is one that was loaded, and is not used
 LATER_S: Final = 3.0  # to what may not be read, or is no CPython: we may be given rights, it may call exec
+EXACT_AGAIN_S: Final = 10.0  # to what is estimated: the same, or its memory may not have been settled
 MOST_LATER_S: Final = 60.0  # what stays no CPython is looked at ever more rarely
 BAD_LOOKS: Final = 20  # failed in a row: it is not what it was
 PACE_ROUNDS: Final = 16  # rounds between two looks at the own cost
@@ -47,7 +51,13 @@ class Target:
         self.bad_looks = 0
         self.looked_ns = 0
         self.later_s = LATER_S
+        self.soon_tries = SOON_TRIES
         self.is_python: bool | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether there is nothing better to attach to."""
+        return self.attached is not None and self.attached.grade == "exact"
 
     def detach(self, again_s: float) -> None:
         """Give its probe back, and try again later."""
@@ -79,6 +89,7 @@ class Watch:
         self._period_s = self._fastest_s
         self._round_cost_s = 0.0
         self._cpu_ns = 0
+        self._rounds_per_s = rounds_per_s
         self._most_looks = MOST_LOOKS
         self._targets: dict[int, Target] = {}
         self._gone: list[Target] = []
@@ -142,7 +153,7 @@ class Watch:
 
     def cost(self) -> WatchCost | None:
         """What it costs; None as long as nothing was ever followed."""
-        return WatchCost(self._cpu_ns, 1 / self._period_s) if self._thread is not None else None
+        return WatchCost(self._cpu_ns, self._rounds_per_s) if self._thread is not None else None
 
     # -- in its own thread ---------------------------------------------------------------------------
 
@@ -150,15 +161,16 @@ class Watch:
         # Waking up every 10 ms finds cold caches: what runs in each round is kept short, the rest is done now and then.
         jitters = [0.5 + (at + 0.5) / PACE_ROUNDS for at in range(PACE_ROUNDS)]
         while self._wait():
-            before_ns = time.thread_time_ns()
+            began_ns, before_ns = time.monotonic_ns(), time.thread_time_ns()
             self._spent_ns = 0
             random.shuffle(jitters)
             for jitter in jitters:
                 self.round()
+                self._cpu_ns = time.thread_time_ns()
                 self._pause(self._period_s * jitter)
                 if self._is_closed:
                     break
-            self._cpu_ns = time.thread_time_ns()
+            self._rounds_per_s = PACE_ROUNDS * 1e9 / max(1, time.monotonic_ns() - began_ns)
             self._pace((self._cpu_ns - before_ns - self._spent_ns) / PACE_ROUNDS / 1e9)
         with self._lock:
             for target in (*self._targets.values(), *self._gone):
@@ -180,13 +192,19 @@ class Watch:
                 target.detach(0)
         for target in self._order:
             now_ns = time.monotonic_ns()
-            if target.attached is not None:
+            attached = target.attached
+            if attached is not None and attached.probe is not None:
                 with self._lock:
-                    self._look(target, target.attached, now_ns)
-            elif now_ns >= target.try_at_ns:
+                    self._look(target, attached.probe, now_ns)
+            if not target.is_exact and now_ns >= target.try_at_ns:
+                # Not under the lock: take() must not wait for what another program may draw out.
                 before_ns = time.thread_time_ns()
                 self._attach(target)
-                self._spent_ns += time.thread_time_ns() - before_ns
+                spent_ns = time.thread_time_ns() - before_ns
+                self._spent_ns += spent_ns
+                # Trying keeps to the budget too: lists of another program's making may be long to walk.
+                rest_s = min(MOST_LATER_S, spent_ns / 1e9 / self._budget)
+                target.try_at_ns = max(target.try_at_ns, time.monotonic_ns() + int(rest_s * 1e9))
 
     def _attach(self, target: Target) -> None:
         try:
@@ -194,36 +212,39 @@ class Watch:
         except (NotReadyError, BadAddressError):
             attached = Attached("none", "this CPython is starting or ending", "", "", None)
         except (NotPythonError, GoneError, DeniedError, ThreadtopError, ValueError, OSError):
-            target.detach(target.later_s)
-            target.later_s = min(MOST_LATER_S, target.later_s * 2)
-            target.is_python = False
             with self._lock:
+                target.detach(target.later_s)
+                target.later_s = min(MOST_LATER_S, target.later_s * 2)
+                target.is_python = False
                 self._strangers[target.pid, target.start_ticks] = target.try_at_ns, target.later_s
             return
         target.later_s, target.is_python = LATER_S, True
-        if attached.probe is None:
-            again_s = LATER_S if attached.version else AGAIN_S
-            target.try_at_ns = time.monotonic_ns() + int(again_s * 1e9)
+        is_soon = attached.probe is None and not attached.version and target.soon_tries > 0
+        target.soon_tries = target.soon_tries - 1 if is_soon else 0 if attached.probe is None else SOON_TRIES
+        again_s = AGAIN_S if is_soon else LATER_S if attached.probe is None else EXACT_AGAIN_S
         with self._lock:
-            if attached != target.attached:
+            is_estimated = target.attached is not None and target.attached.probe is not None
+            if is_estimated and attached.grade != "exact":
+                if attached.probe is not None:
+                    attached.probe.close()  # no better than the one that has looked for a while
+                target.try_at_ns = time.monotonic_ns() + int(EXACT_AGAIN_S * 1e9)
+            elif attached == target.attached:
+                target.try_at_ns = time.monotonic_ns() + int(again_s * 1e9)
+            else:
+                target.detach(again_s)
                 self._attaches += 1
                 target.attached, target.began = attached, self._attaches
                 self._period_s = self._fastest_s  # whatever was enough for what there was
 
-    def _look(self, target: Target, attached: Attached, now_ns: int) -> None:
-        probe = attached.probe
+    def _look(self, target: Target, probe: Probe, now_ns: int) -> None:
         try:
-            if probe is None:
-                if now_ns >= target.try_at_ns:
-                    self._attach(target)
-                return
             if now_ns - target.looked_ns < probe.period_s * 1e9:
                 return
             target.looked_ns = now_ns
             probe.most_looks = self._most_looks
             probe.look(now_ns)
             target.bad_looks = 0
-        except (GoneError, DeniedError, NotReadyError, UnknownError, OSError):
+        except (GoneError, DeniedError, NotReadyError, UnknownError, ThreadtopError, OSError):
             target.detach(AGAIN_S)
         except BadAddressError:
             target.bad_looks += 1

@@ -91,7 +91,7 @@ def _grade_lines(gil: GilRow, width: int) -> Iterator[str]:
 
 def _lock_lines(gil: GilRow) -> Iterator[str]:
     """What each GIL did; figures that nobody knows are left to ``_grade_lines``."""
-    waiters = f"{_about(gil.waiters)}{_decimal(gil.waiters)} wait on average"
+    waiters = f"{text.average(gil.waiters)} wait on average"
     if len(gil.locks) < _SEVERAL:
         if gil.is_enabled is False or (gil.grade == "none" and gil.utilisation_pct is None):
             return
@@ -116,7 +116,7 @@ def _lock_name(lock: GilLockRow) -> str:
 
 
 def _held(value: float | None, width: int = 0) -> str:
-    return f"held {_share(value):>{width}}" + (" %" if value is not None else "")
+    return f"held {text.share(value):>{width}}" + (" %" if value is not None else "")
 
 
 def _switches(value: float | None) -> str:
@@ -134,7 +134,7 @@ def _table(rows: list[ThreadRow], cpu_pct: Mapping[int, float | None]) -> Iterat
     titles = " ".join(title.rjust(_WIDTHS[key]) for key, title in _COLUMNS.items())
     yield f"{'TID':>7} {titles}  %CPU  NAME"
     for row in busy[:MOST_ROWS]:
-        shares = " ".join(_share(getattr(row.gil, key)).rjust(width) for key, width in _WIDTHS.items())
+        shares = " ".join(text.share(getattr(row.gil, key)).rjust(width) for key, width in _WIDTHS.items())
         native = "(native) " if row.gil and row.gil.is_python is False else ""
         cpu = text.percent(cpu_pct.get(row.tid))
         yield f"{row.tid:>7} {shares} {cpu:>5}  {native}{text.visible(row.name)}"
@@ -179,11 +179,3 @@ def _wrapped(sentence: str, width: int, indent: str, further: str | None = None)
 
 def _about(value: float | None) -> str:
     return "~" if isinstance(value, Estimate) else ""
-
-
-def _decimal(value: float | None) -> str:
-    return text.UNKNOWN if value is None else f"{value:.1f}"
-
-
-def _share(value: float | None) -> str:
-    return _about(value) + text.percent(None if value is None else float(value))

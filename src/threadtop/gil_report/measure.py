@@ -20,6 +20,7 @@ _START_S: Final = 5.0  # a command may be a shell first, and Python later
 _FOUND_S: Final = 1.0  # a process that runs is known to be Python by then, or is none
 _FIRST_STEP_S: Final = 0.1  # a short-lived target is read a few times before it ends
 _STEP_S: Final = 1.0
+LOST_READS: Final = 2  # in a row without a GIL that may be a hiccup
 _LEAST_LEFT_S: Final = 0.01  # no read of its own for less
 
 
@@ -107,6 +108,8 @@ class _Reading:
         self._command = command
         self._interest = Interest(attached=frozenset({pid}), gil=frozenset({pid}), everything=True)
         self._start_ticks: int | None = None
+        self._row: ProcessRow | None = None
+        self._lost = 0
 
     def next(self) -> ProcessRow | None:
         """The process as it is now; None once it has ended, and ``ended`` says how."""
@@ -115,12 +118,15 @@ class _Reading:
         is_same = row is not None and self._start_ticks in (None, row.start_ticks)
         # While it ends it is still listed, but has no memory; an exec of another program looks the same.
         has_lost_it = row is not None and row.gil is None and self.has_begun and row.state not in "ZX"
+        if has_lost_it and is_same and self._lost < LOST_READS:
+            self._lost += 1  # a walk through its lists may have failed: the watch attaches again in a moment
+            return self._row
         if snapshot is None or row is None or row.state in "ZX" or not is_same or has_lost_it:
             how = self._command.outcome() if self._command else None
             doubt = ", or runs another program now" if has_lost_it and how is None else ""
             self.ended = f"process {self._pid} has ended" + (f" ({how})" if how else doubt)
             return None
-        self.snapshot, self._start_ticks = snapshot, row.start_ticks
+        self.snapshot, self._start_ticks, self._row, self._lost = snapshot, row.start_ticks, row, 0
         self._is_python |= row.gil is not None
         return row
 

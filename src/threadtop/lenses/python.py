@@ -15,6 +15,7 @@ from threadtop.lenses.shares import (
     Spent,
     estimated_wait,
     exact,
+    levelled,
     most_wait,
     reason,
     spent,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 WINDOW_S: Final = 5.0
 SPACING_NS: Final = SECOND_NS // 4  # ticks closer than this are not all kept: the window is coarse enough
+MOST_TICKS: Final = 100  # nor are those of a window of an hour: each has the tallies of all threads
 GIL_OFF: Final = "free-threaded build: the GIL is off"
 LEAST_LOOKS: Final = 5  # fewer say nothing of a thread that switches often
 
@@ -81,10 +83,10 @@ class PythonLens:
             watched[pid] = seen
             rows[pid] = seen.row(_Tick(gil, process.threads, sample.at_ns), raw)
         self._watched = watched
-        if sample.watch is None and not rows:
+        if not rows:
             return snapshot
         return snapshot._replace(
-            processes={**snapshot.processes, **rows} if rows else snapshot.processes,
+            processes={**snapshot.processes, **rows},
             watch_pct=watch_pct,
             watch_per_s=sample.watch.rounds_per_s if sample.watch else None,
         )
@@ -176,8 +178,10 @@ class _Watched:
         ticks, at_ns = self._ticks, tick.gil.at_ns
         if ticks and ticks[-1].gil is tick.gil:
             ticks.pop()  # no round since: the window still ends there, with later counters
-        elif len(ticks) > 1 and at_ns - ticks[-2].gil.at_ns < SPACING_NS:
+        elif len(ticks) > 1 and at_ns - ticks[-2].gil.at_ns < max(SPACING_NS, self._window_ns // MOST_TICKS):
             ticks.pop()
+        if ticks and ticks[-1].gil.moments:  # they are shown once
+            ticks[-1] = ticks[-1]._replace(gil=ticks[-1].gil._replace(moments=()))
         ticks.append(tick)
         if len(ticks) > 1:
             oldest_ns = at_ns - self._window_ns - (at_ns - ticks[-2].gil.at_ns) / 2
@@ -214,7 +218,8 @@ def _meaning(ticks: Sequence[_Tick]) -> tuple[GilRow, Mapping[int, GilShare], Gi
         samples=0,
         window_s=(gil.at_ns - first.at_ns) / SECOND_NS,
         moments=gil.moments,
-        holder_call=None if gil.holder_call is None else syscalls.words(gil.machine, gil.holder_call),
+        # Of several GILs it would not be said whose holder does that.
+        holder_call=syscalls.words(gil.machine, gil.holder_call) if gil.holder_call and len(locks) == 1 else None,
         idents=gil.idents,
     )
     unlooked = {is_python: other._replace(is_python=is_python) for is_python in (None, True, False)}
@@ -231,6 +236,8 @@ def _meaning(ticks: Sequence[_Tick]) -> tuple[GilRow, Mapping[int, GilShare], Gi
         for tid, tally in gil.threads.items():
             if tally != first.threads.get(tid):  # most of many threads rest, and were not looked at
                 shares[tid] = _at_rest(ticks, tid) or _exact(ticks, tid, row.window_s)
+        if len(locks) == 1:
+            shares = levelled(shares, locks[0].utilisation_pct)
     waits = [share.wait_pct for share in shares.values() if share.wait_pct is not None]
     waiters = sum(waits) / 100 if waits else None
     samples = max(rounds, default=max((share.samples for share in shares.values()), default=0))

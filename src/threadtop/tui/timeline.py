@@ -62,7 +62,7 @@ def timeline(moments: Sequence[GilMoment], cells_per_s: int) -> Timeline:
             for tid in set(moment.holders):
                 if tid:
                     held.setdefault(tid, [0] * count)[index] += 1
-                    if moment.is_asleep:
+                    if tid in moment.asleep:
                         asleep.setdefault(tid, [0] * count)[index] += 1
     return Timeline(rounds, held, asleep)
 
