@@ -185,8 +185,8 @@ def _crowd_is_told(sample: GilSample, told: Told) -> None:
     assert sum(share(loop.held, loop) for loop in loops) >= 80
     for role in ("lock", "queue", "main"):
         assert tallies[role].held == tallies[role].asleep == 0
-        assert tallies[role].waited <= 1
-        assert share(tallies[role].blocked, tallies[role]) >= 95
+        assert tallies[role].waited <= 5
+        assert share(tallies[role].blocked, tallies[role]) >= 90
 
 
 def _quiet_is_told(sample: GilSample) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 HELD, ASLEEP, WAITED, RAN, BLOCKED = range(5)
 FEW: Final = 12  # so many threads are all looked at in every round
 QUIET_LOOKS: Final = 20  # as many looks at an unchanged sleeper, and the thread is at rest
+LEAST_QUIET_LOOKS: Final = 2  # for so many must do where there are so many threads that
+QUIET_ROUNDS: Final = 200  # more looks would take longer than this
 REST_ROUNDS: Final = 100  # a thread at rest is looked at once in so many rounds
 REST_LOOKS: Final = 6  # threads at rest looked at in one round, at most
 MOST_LOOKS: Final = 32  # others in one round, at most; what there is more comes in turn
@@ -165,8 +167,9 @@ class Probe:
                 thread.is_resting = False
             return
         self._others, self._resting = [], []
+        enough = max(LEAST_QUIET_LOOKS, min(QUIET_LOOKS, QUIET_ROUNDS * self.most_looks // len(threads)))
         for thread in threads:
-            thread.is_resting = thread.quiet >= QUIET_LOOKS
+            thread.is_resting = thread.quiet >= enough
             (self._resting if thread.is_resting else self._others).append(thread)
             if thread.is_resting and self._reader.kept > self._reader.limit // 2:
                 self._drop(thread)
