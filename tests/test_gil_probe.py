@@ -395,6 +395,18 @@ def test_threads_at_rest_cost_little(make: Callable[..., Bench]) -> None:
     assert all(bench.tally(tid).blocked == sum(bench.tally(tid)[2:]) for tid in bench.tids if tid not in busy)
 
 
+def test_those_at_work_are_found_among_thousands(make: Callable[..., Bench]) -> None:
+    """Of 2,000 threads of which three work, these are looked at in each round once a few seconds have passed."""
+    bench = make(2000)
+    busy = bench.tids[1990:1993]
+    for tid in busy:
+        bench.set(tid, RUNNING)
+    bench.step(300)
+    looks = bench.tally(busy[0]).looks
+    bench.step(20)
+    assert [bench.tally(tid).looks for tid in busy] == [looks + 20] * 3
+
+
 def test_descriptors_are_left_for_others(make: Callable[..., Bench]) -> None:
     """However many threads a process has, another one's memory can be opened; those at rest give theirs back."""
     bench = make(100)

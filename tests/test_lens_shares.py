@@ -67,6 +67,14 @@ def test_a_small_share_without_a_look_is_taken_as_the_looks_have_it() -> None:
     assert figures(less) == (None, 90, 0, None, 0, None, None)
 
 
+def test_few_looks_do_not_divide_the_time_of_a_thread_at_work() -> None:
+    """One of thousands is looked at in turn: a look or two say nothing of what it did, but do of one that rested."""
+    few, enough = tally(held=3, waited=1), tally(held=3, waited=2)
+    assert figures(exact(few, Spent(0.04, 0.01, None), "")) == (None, None, None, None, 1, None, None)
+    assert figures(exact(enough, Spent(0.04, 0.01, None), "")) == pytest.approx((5, 4, 0, 95, 1, 0, 0))
+    assert figures(exact(tally(blocked=1), Spent(0.04, 0.0, None), "")) == (0, 0, 4, 0, 0, 0, 96)
+
+
 def test_a_native_thread_has_no_part_in_the_gil() -> None:
     """A thread that CPython does not know runs without it even where no look found it running."""
     one = exact(tally(blocked=10, is_python=False), Spent(0.5, 0.1, None), "")

@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.lenses.shares import (
+    LEAST_LOOKS,
     NOT_SPENT,
     OFTEN_PER_S,
     Spent,
@@ -37,7 +38,6 @@ WINDOW_S: Final = 5.0
 SPACING_NS: Final = SECOND_NS // 4  # ticks closer than this are not all kept: the window is coarse enough
 MOST_TICKS: Final = 100  # nor are those of a window of an hour: each has the tallies of all threads
 GIL_OFF: Final = "free-threaded build: the GIL is off"
-LEAST_LOOKS: Final = 5  # fewer say nothing of a thread that switches often
 
 MOST_SUSPECTS: Final = 8
 SUSPECT_TICKS: Final = 10  # a suspect is watched so many ticks longer

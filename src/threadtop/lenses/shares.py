@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from threadtop.snapshot import ThreadRow
 
 FEW: Final = 0.05  # a share of time so small may have had no look at it by chance
+LEAST_LOOKS: Final = 5  # fewer say nothing of a thread at work: one of so many that they are looked at in turn
 
 MOSTLY_HELD_PCT: Final = 80.0  # a lock's utilisation from which its noise is below 2 points in 500 looks
 LEAST_FACTOR: Final = 0.8
@@ -85,7 +86,8 @@ def exact(found: GilTally, did: Spent, why_not: str, most: float = 1.0) -> GilSh
     held the GIL, or waited for it.  Without the counters (no schedstat) the looks alone must do, which cannot tell
     a CPU from its run queue.  No look in one of the two: its parts count as 0, as the looks have them, where it is
     under FEW of the time; where it is more they are unknown, but for a thread that CPython does not know, which
-    has no part in the GIL.  ``most`` is the largest share in which it can have waited (``most_wait``).
+    has no part in the GIL.  Fewer than LEAST_LOOKS divide nothing of a thread at work.  ``most`` is the largest
+    share in which it can have waited (``most_wait``).
     """
     _, looks, held, asleep, waited, ran, blocked = found
     runnable, resting = held + ran, waited + blocked + asleep
@@ -100,6 +102,8 @@ def exact(found: GilTally, did: Spent, why_not: str, most: float = 1.0) -> GilSh
     rest = max(0.0, 1.0 - share)
     of_runnable = held / runnable if runnable else 0.0 if share < FEW or is_native else None
     of_rest = (waited / resting, asleep / resting) if resting else (0.0, 0.0) if rest < FEW or is_native else None
+    if looks < LEAST_LOOKS and share >= FEW and not is_native:
+        of_runnable = of_rest = None
     # Looks cannot tell a CPU from its run queue.  A waiter that is handed the GIL queues for a CPU before it has it,
     # while a holder is seldom put off its CPU: so what it held awake it ran, and what it queued it did without.
     if of_rest is not None and rest * of_rest[0] > most:
