@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from builders import process_row, snapshot
@@ -16,3 +18,16 @@ def test_gils_of_attached_processes_are_watched_from_the_first_pass(pids: frozen
     source = ScriptedSource([snapshot(process_row(100))] * 2)
     assert headless.run(Options(interval_s=0.1, frames=1, pids=pids, json=True), source_=source) == 0
     assert [interest.gil for interest in source.interests] == [pids or frozenset()] * 2
+
+
+@pytest.mark.parametrize(("pids", "passes"), [(None, 2), (frozenset({100}), 3)])
+def test_a_named_process_is_watched_before_the_first_frame(
+    monkeypatch: pytest.MonkeyPatch, pids: frozenset[int] | None, passes: int
+) -> None:
+    """A pass more lets the watch attach, so that the first frame has GIL shares; the frame's own time is not cut."""
+    slept: list[float] = []
+    monkeypatch.setattr(headless, "time", SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append))
+    source = ScriptedSource([snapshot(process_row(100))] * 5)
+    assert headless.run(Options(interval_s=1.0, frames=1, pids=pids, json=True), source_=source) == 0
+    assert len(source.interests) == passes
+    assert slept == pytest.approx([headless.ATTACH_S, 1.0][-passes + 1 :])

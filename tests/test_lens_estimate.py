@@ -41,7 +41,9 @@ def test_an_estimate_says_that_it_is_one() -> None:
 
 def test_an_estimate_without_looks() -> None:
     """Where wchan may not be read, all the rest counts; a thread needs no tally."""
-    assert share(estimated(tally(), has_looks=False)).wait_pct == pytest.approx(72)
+    shot = estimated(tally(), has_looks=False)
+    assert share(shot).wait_pct == pytest.approx(72)
+    assert row(shot).utilisation_pct is None  # busy native threads would count as holders
 
 
 def test_nothing_seen_is_an_estimate_of_zero() -> None:

@@ -225,3 +225,14 @@ def test_a_tick_over_a_long_gap_is_dropped() -> None:
     feed.deliver = lambda: taken.append(feed.take().interval_s)  # type: ignore[union-attr]
     feed._run()
     assert taken == [None, 1.0, 1.0, 6.0]
+
+
+@pytest.mark.parametrize(
+    ("cpu_s", "took_s", "stretched_s"),
+    [(0.25, 0.3, None), (0.5, 0.6, 2.0), (0.01, 1.0, None), (0.01, 2.8, 2.8), (0.9, 2.8, 3.6)],
+)
+def test_what_stretches_the_interval(cpu_s: float, took_s: float, stretched_s: float | None) -> None:
+    """Four times the CPU time of a pass; one that only waits for a CPU holds up no more than the next one."""
+    feed = Feed(Gaps(), 1.0)
+    feed._note_cost(cpu_s, took_s)
+    assert feed.stretched_s == stretched_s

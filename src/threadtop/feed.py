@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LEAST_INTERVAL_S: Final = 0.1
 MOST_INTERVAL_S: Final = 3600.0
 FIRST_GAP_S: Final = 0.25  # the first rates come soon after the first counters
-STRETCH: Final = 4  # a pass may take one part in so many of the interval
+STRETCH: Final = 4  # a pass may take one part in so many of the interval, of CPU time
 LOST_INTERVALS: Final = 3  # a longer gap (suspended, stopped) is no measurement
 
 
@@ -95,7 +95,7 @@ class Feed:
         was_dropped = False
         started = time.monotonic()
         while self._wait_until(started, passes):
-            started = time.monotonic()
+            started, cpu_s = time.monotonic(), time.thread_time()
             try:
                 snapshot = self._source.read(self._interest)
             except Exception as error:  # noqa: BLE001 shown on the screen: a thread's traceback would be lost
@@ -105,7 +105,7 @@ class Feed:
             if snapshot is None:
                 return
             passes += 1
-            self._note_cost(time.monotonic() - started)
+            self._note_cost(time.thread_time() - cpu_s, time.monotonic() - started)
             is_lost = snapshot.interval_s is not None and snapshot.interval_s > LOST_INTERVALS * self._interval_now()
             if is_lost and not was_dropped:  # not twice in a row: on a busy machine each gap may be long
                 was_dropped, passes = True, 1  # and the next one soon
@@ -119,8 +119,9 @@ class Feed:
     def _interval_now(self) -> float:
         return max(self._interval_s, self.stretched_s or 0.0)
 
-    def _note_cost(self, cost_s: float) -> None:
-        needed = cost_s * STRETCH
+    def _note_cost(self, cpu_s: float, took_s: float) -> None:
+        """Stretch the interval by what a pass costs; waiting for a CPU, as on a busy machine, costs nothing."""
+        needed = max(cpu_s * STRETCH, took_s)
         self.stretched_s = needed if needed > self._interval_s else None
 
     def _wait_until(self, started: float, passes: int) -> bool:

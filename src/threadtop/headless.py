@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from threadtop import export, fields, query, source
 from threadtop.errors import EXIT_FAILURE, EXIT_OK
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from threadtop.source import Source
     from threadtop.targets import Command
 
+ATTACH_S: Final = 0.1  # until the watch of a named process's GIL has taken its first looks
+
 
 def run(options: Options, command: Command | None = None, source_: Source | None = None) -> int:
     """Print frames until there have been enough, the targets end or the reader goes; returns the exit code.
 
-    The first frame takes two passes: one to begin from, one to measure.  A target that ends before
-    that has left nothing to print, which is a failure.
+    The first frame takes two passes: one to begin from, one to measure; for named processes one more between them,
+    for the tallies of their GILs to begin from.  A target that ends before that has left nothing to print, which
+    is a failure.
     """
     prepare_output(json=options.json)
     interval_s = options.interval_s or 1.0
@@ -33,12 +36,15 @@ def run(options: Options, command: Command | None = None, source_: Source | None
     if width is not None and options.columns is None:
         view = replace(view, columns=fields.fitting(view.columns, width))
     needs = view.needs() if not options.json else ALL_NEEDS
-    # Named from the first pass on, so that the watch covers all of the first frame.
+    # Named from the first pass on, so that the watch covers all of the first frame: it attaches after that pass.
     interest = Interest(attached=options.pids, needs=needs, everything=True, gil=options.pids or frozenset())
     live = source_ or source.live()
     frames = 0
     try:
         live.read(interest)
+        if interest.gil and interval_s > ATTACH_S:
+            time.sleep(ATTACH_S)
+            live.read(interest)
         due = time.monotonic()
         while options.frames is None or frames < options.frames:
             due += interval_s

@@ -6,7 +6,6 @@ estimate says is said with "about", and is less severe than the same from the ta
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from threadtop.snapshot import Finding
@@ -30,6 +29,7 @@ CHURN_SEVERITY, CHURN_FINE_SEVERITY = 60.0, 30.0
 SWITCHED_ON_SEVERITY, BUSY_SEVERITY, GROUP_SEVERITY, OFF_SEVERITY = 40.0, 20.0, 10.0, 5.0
 
 BOUND_HELD_PCT, BOUND_WAIT_PCT, BOUND_THREADS, BOUND_WAITERS = 80.0, 20.0, 2, 1.0
+QUEUED_HELD_PCT: Final = 60.0  # suffices where one waits on average: thousands of hand-overs leave it free in between
 CONVOY_WORK_PCT, CONVOY_WAIT_PCT, CONVOY_TIMES, CONVOY_WAKES_PER_S, CONVOY_HOG_PCT = 10.0, 3.0, 5.0, 20.0, 70.0
 ASLEEP_PCT, KEPT_OUT_PCT = 1.0, 1.0
 WAITS_PCT: Final = 5.0  # from here on a thread counts as one that waits
@@ -39,8 +39,6 @@ BUSY_HOLDS_PCT, BUSY_RUNQ_PCT = 80.0, 20.0
 MANY_SWITCHES_PER_S: Final = 2000.0
 CHURN_WAITERS: Final = 0.5  # threads that wait on average, from which many hand-overs are a problem
 WORKER_CPU_PCT, WORKERS = 50.0, 2
-
-_PID: Final = attrgetter("pid")
 
 
 def findings(row: ProcessRow, idle_cores: float | None) -> list[Finding]:
@@ -74,11 +72,12 @@ def idle_cores(host: HostRow) -> float | None:
 
 
 def _gil_bound(row: ProcessRow, gil: GilRow, idle: float | None) -> Finding | None:
-    """The GIL is nearly always held, and several threads wait for it: much of their time, or one on average."""
+    """The GIL is nearly always held, or in demand, and several threads wait: much of their time, or one on average."""
     waiting, held = _by_wait(row, BOUND_WAIT_PCT), gil.utilisation_pct
     if len(waiting) < BOUND_THREADS and (gil.waiters or 0.0) >= BOUND_WAITERS:
         waiting = _by_wait(row, WAITS_PCT)  # many that wait a little each queue as long as few that wait much
-    if held is None or held < BOUND_HELD_PCT or len(waiting) < BOUND_THREADS:
+    least_pct = QUEUED_HELD_PCT if (gil.waiters or 0.0) >= BOUND_WAITERS else BOUND_HELD_PCT
+    if held is None or held < least_pct or len(waiting) < BOUND_THREADS:
         return None
     sharing = len(waiting) + sum(_holds(thread) >= BOUND_WAIT_PCT for thread in _unlike(row, waiting))
     waiters, about = gil.waiters or 0.0, _about(gil.grade)
@@ -268,7 +267,9 @@ def fine_groups(rows: Iterable[ProcessRow]) -> list[Finding]:
     for row in rows:
         if _is_fine_worker(row):
             families.setdefault((row.ppid, row.process), []).append(row)
-    return [_group(sorted(members, key=_PID)) for members in families.values() if len(members) >= WORKERS]
+    return [
+        _group(sorted(members, key=lambda row: row.pid)) for members in families.values() if len(members) >= WORKERS
+    ]
 
 
 def _is_fine_worker(row: ProcessRow) -> bool:

@@ -242,7 +242,8 @@ def _meaning(ticks: Sequence[_Tick]) -> tuple[GilRow, Mapping[int, GilShare], Gi
     waiters = sum(waits) / 100 if waits else None
     samples = max(rounds, default=max((share.samples for share in shares.values()), default=0))
     if gil.grade == "estimate":
-        utilisation = Estimate(min(100.0, contending * 100)) if waiters else None
+        # By counters alone busy native threads would count as holders.
+        utilisation = Estimate(min(100.0, contending * 100)) if waiters and gil.has_looks else None
         waiters = None if waiters is None else Estimate(waiters)
         return row._replace(utilisation_pct=utilisation, waiters=waiters, samples=samples), shares, other
     if len(locks) == 1:

@@ -72,7 +72,7 @@ def _unusual(status: Status) -> LineBuilder | None:
     if status.behind:
         return line.add(" the link is slow: frames are left out ", "y")
     if status.stretched_s is not None:
-        return line.add(f" a pass is costly: every {status.stretched_s:.1f} s ", "y")
+        return line.add(f" a pass takes long: every {status.stretched_s:.1f} s ", "y")
     return None
 
 
