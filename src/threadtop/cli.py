@@ -339,7 +339,7 @@ def _chosen(reader: ProcReader, name: str, *, ask: bool) -> int:
         raise targets.no_match(name)
     if len(found) == 1:
         return found[0].pid
-    print("\n".join([f"{len(found)} processes are called {name!r}:", *targets.match_lines(found)]))
+    print(targets.several(name, found))
     while True:
         try:
             answer = input(f"Which one (1 to {min(len(found), targets.LISTED_MATCHES)}, or a PID; Enter for none)? ")

@@ -115,6 +115,9 @@ class Cost(NamedTuple):
 Grade: TypeAlias = Literal["exact", "estimate", "none"]
 """How well the GIL is known: read from the target's memory, inferred from counters, or not at all."""
 
+GIL_OFF: Final = "free-threaded build: the GIL is off"
+"""Why nothing is known of a GIL that is not there (PEP 703)."""
+
 
 class GilTally(NamedTuple):
     """What looks at one thread have found since the watch of its process began.

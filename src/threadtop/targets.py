@@ -107,10 +107,14 @@ def sole(reader: ProcReader, name: str, remedy: str = "choose one with -p PID") 
     if not found:
         raise no_match(name)
     if len(found) > 1:
-        listed = "\n".join([f"{len(found)} processes are called {name!r}:", *match_lines(found)])
-        message = f"{listed}\nthreadtop: {name!r} is not one process"
+        message = f"{several(name, found)}\nthreadtop: {name!r} is not one process"
         raise UsageError(message, remedy)
     return found[0].pid
+
+
+def several(name: str, found: Sequence[Match]) -> str:
+    """The matches of a name that several processes have, numbered."""
+    return "\n".join([f"{len(found)} processes are called {name!r}:", *match_lines(found)])
 
 
 def match_lines(found: Sequence[Match]) -> list[str]:

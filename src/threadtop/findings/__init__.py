@@ -6,12 +6,14 @@ harmless.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from threadtop.findings import gil
 
 if TYPE_CHECKING:
     from threadtop.snapshot import Finding, Snapshot
+
+PROBLEM: Final = 50.0  # severity from which a finding is a problem, and not an observation
 
 
 def diagnose(snapshot: Snapshot) -> tuple[Finding, ...]:

@@ -12,6 +12,7 @@ from threadtop.gil.memory import Memory
 from threadtop.gil.probe import MemoryProbe, Probe
 from threadtop.gil.wchan import WchanProbe
 from threadtop.procfs import parse
+from threadtop.sample import GIL_OFF
 
 if TYPE_CHECKING:
     from threadtop.procfs.reader import ProcReader
@@ -71,7 +72,7 @@ def _by_name(reader: ProcReader, pid: int, euid: int) -> Attached:
         raise runtime.NotPythonError
     why_not, remedy = _refusal(reader, pid, euid)
     if version.endswith("t"):
-        return Attached("none", runtime.GIL_OFF, "", version, None)
+        return Attached("none", GIL_OFF, "", version, None)
     return Attached("estimate", why_not, remedy, version, None)
 
 
@@ -80,7 +81,7 @@ def _without_memory(reader: ProcReader, pid: int, euid: int, identity: Identity)
     version = _version_of_files(reader, pid, identity)
     why_not, remedy = _refusal(reader, pid, euid)
     if version.endswith("t"):
-        return Attached("none", runtime.GIL_OFF, "", version, None)
+        return Attached("none", GIL_OFF, "", version, None)
     return Attached("estimate", why_not, remedy, version, WchanProbe(reader, pid))
 
 

@@ -8,7 +8,7 @@ memory: every figure of it is checked.
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 OLDEST_MINOR, NEWEST_MINOR = 8, 15
 COOKIE: Final = b"xdebugpy"
@@ -172,14 +172,7 @@ def for_version(minor: int, machine: str, *, is_musl: bool = False) -> Layout:
         gil_requested=None,
         holds_gil=None,
         gil_enabled=None,
-        gil_interval=gil.interval,
-        gil_last_holder=gil.last_holder,
-        gil_locked=gil.locked,
-        gil_switch_number=gil.switch_number,
-        gil_cond=gil.cond,
-        gil_mutex=gil.mutex,
-        gil_switch_cond=gil.switch_cond,
-        gil_size=gil.size,
+        **_fields(gil),
     )
 
 
@@ -242,15 +235,13 @@ def from_debug_offsets(raw: bytes, machine: str, *, is_musl: bool = False) -> La
         gil_requested=at.get("t.gil_requested"),
         holds_gil=at.get("t.holds_gil"),
         gil_enabled=at["i.gil_enabled"] if head.is_free_threaded else None,
-        gil_interval=gil.interval,
-        gil_last_holder=gil.last_holder,
-        gil_locked=gil.locked,
-        gil_switch_number=gil.switch_number,
-        gil_cond=gil.cond,
-        gil_mutex=gil.mutex,
-        gil_switch_cond=gil.switch_cond,
-        gil_size=gil.size,
+        **_fields(gil),
     )
+
+
+def _fields(gil: Gil) -> dict[str, Any]:
+    """Its places as they are called in a Layout."""
+    return {f"gil_{name}": offset for name, offset in gil._asdict().items()}
 
 
 def _gil(machine: str, *, is_free_threaded: bool, is_musl: bool) -> Gil:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     Tasks: TypeAlias = Mapping[int, int]
 
-GIL_OFF: Final = "free-threaded build: the GIL is off"
 MOST_INTERPRETERS: Final = 256
 MOST_THREADS: Final = 32_768
 MOST_INTERVAL_US: Final = 100_000_000

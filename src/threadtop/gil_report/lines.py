@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from threadtop import text
+from threadtop.findings import PROBLEM
 from threadtop.snapshot import Estimate
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ MOST_ROWS: Final = 40
 WIDE: Final = 100  # sentences are broken at this width, and at the terminal's where that is less
 _LEAST_WIDE: Final = 20
 _LEAST_SHOWN: Final = 0.05  # below this a share reads 0.0
-_PROBLEM: Final = 50  # a finding's severity from which on it is one
 _SEVERAL: Final = 2
 _COLUMNS: Final = {
     "holds_pct": "HOLDS",
@@ -154,7 +154,7 @@ def _did_nothing(row: ThreadRow, cpu_pct: float | None) -> bool:
 
 
 def _finding_lines(found: Finding, width: int) -> Iterator[str]:
-    mark = "!" if found.severity >= _PROBLEM else "-"
+    mark = "!" if found.severity >= PROBLEM else "-"
     yield f"{mark} {text.visible(found.title)}  ({found.grade})"
     yield from _wrapped(text.visible(found.explanation), width, "  ")
     evidence = "   ".join(f"{text.visible(name)} {text.visible(figure)}" for name, figure in found.evidence)

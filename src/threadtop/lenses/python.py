@@ -24,7 +24,7 @@ from threadtop.lenses.shares import (
 )
 from threadtop.procfs import syscalls
 from threadtop.rates import SECOND_NS
-from threadtop.sample import GilTally
+from threadtop.sample import GIL_OFF, GilTally
 from threadtop.snapshot import Estimate, GilLockRow, GilRow, GilShare
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 WINDOW_S: Final = 5.0
 SPACING_NS: Final = SECOND_NS // 4  # ticks closer than this are not all kept: the window is coarse enough
 MOST_TICKS: Final = 100  # nor are those of a window of an hour: each has the tallies of all threads
-GIL_OFF: Final = "free-threaded build: the GIL is off"
 
 MOST_SUSPECTS: Final = 8
 SUSPECT_TICKS: Final = 10  # a suspect is watched so many ticks longer

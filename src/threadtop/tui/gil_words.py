@@ -6,9 +6,10 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from threadtop import text
+from threadtop.findings import PROBLEM
 from threadtop.tui import paint
 from threadtop.tui.paint import LineBuilder
-from threadtop.tui.worst import GRADES, PROBLEM
+from threadtop.tui.worst import GRADES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

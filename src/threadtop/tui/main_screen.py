@@ -73,7 +73,7 @@ class MainScreen(TableScreen):
         if time.monotonic() < self._held_until and self.grid.table is not None:
             held = [row.key for row in self.grid.table.rows]
         self._forget(snapshot)
-        self.grid.knows_gil |= any(process.gil is not None for process in snapshot.processes.values())
+        self.grid.knows_gil = self.grid.knows_gil or any(row.gil is not None for row in snapshot.processes.values())
         self.header.show(snapshot, self.app.status)
         self.grid.show(query.table(snapshot, self.view, held, self._steady))
         self.footer.tick(self._position())

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from threadtop.rates import SECOND_NS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from threadtop.sample import GilMoment
 
-SECOND_NS: Final = 1_000_000_000
 SHOWN_S: Final = 10
 _SHORT_GAP: Final = re.compile(r"(?<=G)\.{1,3}(?=G)")
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"

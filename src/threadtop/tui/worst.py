@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import text
+from threadtop.findings import PROBLEM
 from threadtop.tui.paint import LineBuilder
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from threadtop.snapshot import Finding, Snapshot
     from threadtop.tui.paint import Line
 
-PROBLEM: Final = 50.0  # severity from which a finding is a problem
 STAYS_TICKS: Final = 5  # so long a finding stays after it has gone: a header that jumps cannot be read
 CLEARLY_WORSE: Final = 10.0  # by so much another finding must be worse to take the place of one that still holds
 _WIDE: Final = 100
