@@ -16,7 +16,7 @@ import scripted
 from builders import thread_row
 from scripted import GUNICORN
 from threadtop import findings, waits
-from threadtop.sample import GilMoment
+from threadtop.sample import GilMoment, SleepTally
 from threadtop.snapshot import Estimate, GilLockRow, GilRow, GilShare
 
 if TYPE_CHECKING:
@@ -180,7 +180,12 @@ def _unmeasured(row: GilRow, kind: str) -> GilRow:
     if kind == "denied":
         return unknown._replace(grade="none", version="")
     return unknown._replace(
-        grade="estimate", samples=row.samples // 2, utilisation_pct=Estimate(97.0), waiters=Estimate(3.2)
+        grade="estimate",
+        samples=row.samples // 2,
+        utilisation_pct=Estimate(97.0),
+        waiters=Estimate(3.2),
+        sleeps=SleepTally(21, 14, 2, 38, 1),
+        verdict="gil",
     )
 
 

@@ -89,12 +89,19 @@ def test_an_estimate_says_about() -> None:
     assert (finding.kind, finding.grade) == ("gil-bound", "estimate")
     assert finding.title == "2 threads share one GIL: held about 100 %, about 1.4 wait on average"
     assert "about 1.4 cores' worth" in finding.explanation
-    assert "Counters cannot tell this from native locks" in finding.explanation
+    assert "Their sleeps show the switch interval of 5 ms" in finding.explanation
+    assert dict(finding.evidence)["sleeps of 5 ms"] == "30 of 33 over 1 ms"
     assert dict(finding.evidence)["held"] == "about 100 % (10 looks)"
     assert dict(finding.evidence)["waits"] == "about 71 70 %"
     (exact,) = found(python(thread(1, 49, 70), thread(2, 49, 71)), kind="gil-bound")
     assert PROBLEM <= finding.severity < exact.severity
     assert found(estimate(20, 20))[0].severity >= PROBLEM
+
+
+@pytest.mark.parametrize("verdict", ["unclear", "other", None])
+def test_an_estimate_needs_sleeps_that_show_the_interval(verdict: str | None) -> None:
+    """By counters alone a native lock looks the same: no finding without a peak at 5 ms."""
+    assert kinds(estimate(70, 71, verdict=verdict)) == []
 
 
 def test_an_estimate_needs_looks() -> None:

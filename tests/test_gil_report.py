@@ -360,6 +360,8 @@ def test_arguments() -> None:
     ("arguments", "message"),
     [
         pytest.param([], "gil wants a process to watch; write threadtop gil PID, ", id="nothing"),
+        pytest.param([""], "gil wants a process to watch; write threadtop gil PID, ", id="empty"),
+        pytest.param(["", "--", "true"], "gil wants a process to watch; ", id="empty and a command"),
         pytest.param(["--"], "there is no command after --; write threadtop gil -- COMMAND ", id="no command"),
         pytest.param(["-d", "0", "1"], "-d wants seconds between 0.5 and 3600, not '0'; try -d 5", id="zero"),
         pytest.param(["-d", "0.49", "1"], "-d wants seconds between 0.5 and 3600, not '0.49'; ", id="short"),

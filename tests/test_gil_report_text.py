@@ -11,9 +11,11 @@ from builders import process_row
 from test_gil_report import BOUND, BUSY, EXACT, LOCK, PID, process, share, shot, thread
 from threadtop.gil_report.lines import report_lines
 from threadtop.gil_report.measure import Measured
+from threadtop.sample import SleepTally
 from threadtop.snapshot import Estimate, GilShare
 
 if TYPE_CHECKING:
+    from threadtop.gil_rows import GilRow
     from threadtop.snapshot import Finding, ProcessRow, ThreadRow
 
 HOSTILE = "\x1b]0;x\x07\n\u202e漢"
@@ -87,6 +89,33 @@ def test_an_estimate_is_marked_and_explained() -> None:
         "    TID  HOLDS  WAITS   WITH WITHOUT   RUNQ BLOCKED ASLEEP  %CPU  NAME",
         "   4211      -    ~71      -       -    3.1       -      -  24.8  gunicorn",
     ]
+
+
+def test_an_estimate_says_what_sleeps_tell() -> None:
+    """Whether it may be a native lock is said below the reason, with the figures, broken at the width."""
+    gil = ESTIMATE._replace(verdict="unclear", sleeps=SleepTally(90, 9, 0, 1, 0))
+    said = lines(process(thread(PID, "gunicorn", share()), gil=gil))
+    assert said[2:4] == [
+        "this may be a native lock as well: of 100 sleeps 10 were over 1 ms, 1 of them 5 ms, as waits for the",
+        "GIL are beside a thread that computes",
+    ]
+
+
+@pytest.mark.parametrize("gil", [EXACT, ESTIMATE])
+def test_a_stopped_process_is_said_to_be(gil: GilRow) -> None:
+    """What it holds it keeps: 100 % held is no contention then."""
+    words = "stopped (by a signal or a debugger): no thread runs, and who holds the GIL keeps it"
+    for state in ("T", "t"):
+        assert words in lines(process(thread(PID, "gunicorn", share()), gil=gil, state=state))
+    assert words not in lines(process(thread(PID, "gunicorn", share()), gil=gil, state="S"))
+
+
+def test_a_long_title_is_broken() -> None:
+    """It is not cut at the terminal's width, and what follows stands below it."""
+    row = process(thread(PID, "gunicorn", share()))
+    said = lines(row, BOUND, width=50)
+    at = next(number for number, line in enumerate(said) if line.startswith("! "))
+    assert said[at : at + 2] == ["! two threads share one GIL: 0.98 of a core used,", "  2.7 wait  (exact)"]
 
 
 def test_a_gil_that_is_off() -> None:

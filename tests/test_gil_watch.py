@@ -11,6 +11,7 @@ import pytest
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
 from threadtop.gil import watch as module
 from threadtop.gil.attach import Attached
+from threadtop.gil.bursts import SHARE
 from threadtop.gil.memory import BadAddressError
 from threadtop.gil.probe import MOST_LOOKS
 from threadtop.gil.runtime import NotPythonError, NotReadyError, UnknownError
@@ -28,6 +29,7 @@ from threadtop.gil.watch import (
     Watch,
 )
 from threadtop.procfs.reader import ProcReader
+from threadtop.sample import GilTally, SleepTally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -449,3 +451,56 @@ def test_closed_watch_starts_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     watch.close()
     watch.follow({1: 10})
     assert watch._thread is None
+
+
+# -- bursts ------------------------------------------------------------------------------------
+
+
+class FakeBursts:
+    """Bursts that note what they are asked for."""
+
+    def __init__(self) -> None:
+        """None made, the next is due."""
+        self.made: list[tuple[list[int], float]] = []
+        self.due = True
+        self.tallies = {7: SleepTally(1, 2, 3, 4, 5)}
+
+    def is_due(self, now_ns: int) -> bool:
+        """As Bursts."""
+        assert now_ns > 0
+        return self.due
+
+    def make(self, tids: list[int], share: float) -> None:
+        """As Bursts."""
+        self.made.append((tids, share))
+        self.due = False
+
+
+class FakeEstimate(FakeProbe):
+    """A probe without memory."""
+
+    def __init__(self) -> None:
+        """One thread."""
+        super().__init__()
+        self.bursts = FakeBursts()
+        self.threads = {7: None}
+        self.has_looks = True
+
+    def tallies(self) -> dict[int, GilTally]:
+        """As WchanProbe."""
+        return {}
+
+
+def test_estimated_processes_are_read_in_bursts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One burst in a round, where it is due, and all share what they may cost; exact ones need none."""
+    monkeypatch.setattr(module, "WchanProbe", FakeEstimate)
+    probes: list[Any] = [FakeEstimate(), FakeEstimate()]
+    for pid, probe in enumerate(probes, 1):
+        scene.outcomes[pid] = Attached("estimate", "no rights", "", "3.12", probe)
+    scene.follow(1, 2, 3)
+    scene.round(times=1)
+    assert [len(probe.bursts.made) for probe in probes] == [1, 0]
+    scene.round(times=3)
+    assert [probe.bursts.made for probe in probes] == [[([7], SHARE / 2)], [([7], SHARE / 2)]]
+    assert scene.watch.take()[1].sleeps == {7: SleepTally(1, 2, 3, 4, 5)}
+    assert scene.watch.take()[3].sleeps == {}

@@ -9,6 +9,7 @@ import pytest
 from builders import process_row, ran, snapshot, thread_row, thread_sample
 from gil_samples import at, figures, gil, row, share, shown, tally, two
 from threadtop.lenses.python import MOST_SUSPECTS, SUSPECT_TICKS, PythonLens
+from threadtop.sample import SleepTally
 from threadtop.snapshot import Estimate
 
 if TYPE_CHECKING:
@@ -90,6 +91,74 @@ def test_grade_none_says_why() -> None:
     assert (share(shot).grade, share(shot).why_not) == ("none", "its layout is not known")
     assert figures(share(shot)) == (None,) * 7
     assert (row(shot).grade, row(shot).remedy, row(shot).waiters) == ("none", "tell us", None)
+
+
+# -- with sleeps ---------------------------------------------------------------------------------
+
+
+def beside(
+    sleeps: SleepTally,
+    *,
+    vol: int = 20,
+    seldom: GilTally | None = None,
+    old: SleepTally | None = None,
+    looks: bool = True,
+) -> Snapshot:
+    """Three threads that wait 70 % by their counters, with these sleeps each, and thread 103 that wakes seldom."""
+    first = [thread_sample(100 + one, vol=0) for one in range(4)]
+    new = [ran(thread, 1, run_ms=250, wait_ms=30)._replace(vol=231) for thread in first[:3]]
+    new.append(ran(first[3], 1, run_ms=10, wait_ms=0)._replace(vol=vol))
+    waits = tally(waited=14, ran=6, is_python=None)
+    tallies = {100: waits, 101: waits, 102: waits, 103: seldom or tally(waited=2, blocked=18, is_python=None)}
+    said = {"grade": "estimate", "locks": (), "has_looks": looks}
+    before = gil(0, **said, sleeps=dict.fromkeys((100, 101, 102), old) if old else {})
+    now = gil(1, **said, threads=tallies if looks else {}, sleeps=dict.fromkeys((100, 101, 102, 103), sleeps))
+    return shown(at(before, *first), at(now, *new))[-1]
+
+
+PEAK = SleepTally(20, 3, 1, 8, 0)
+
+
+def test_sleeps_of_those_that_seem_to_wait_are_judged() -> None:
+    """Only theirs, and only of the window: they add up to the verdict on the row."""
+    found = row(beside(PEAK))
+    assert (found.verdict, found.sleeps) == ("gil", SleepTally(60, 9, 3, 24, 0))
+    found = row(beside(PEAK, old=SleepTally(20, 3, 1, 8, 0)))
+    assert (found.verdict, found.sleeps) == ("unclear", SleepTally(0, 0, 0, 0, 0))
+    assert share(beside(SleepTally(90))).wait_pct == pytest.approx(70)  # it cannot be told: the share stays
+
+
+def test_what_outlasts_the_interval_is_not_the_gil() -> None:
+    """Nobody waits for it then, and the verdict says why; an estimate of 0 is one."""
+    shot = beside(SleepTally(1, 1, 0, 0, 12))
+    assert row(shot).verdict == "other"
+    assert [share(shot, tid).wait_pct for tid in (100, 101, 102, 103)] == [0.0] * 4
+    assert isinstance(share(shot).wait_pct, Estimate)
+    assert (row(shot).waiters, row(shot).utilisation_pct) == (0.0, None)
+
+
+@pytest.mark.parametrize(
+    ("vol", "found", "wait"),
+    [
+        pytest.param(20, tally(waited=2, blocked=18), 10.0, id="wakes now and then"),
+        pytest.param(8, tally(waited=1, blocked=19), 4.0, id="no more than 5 ms each"),
+        pytest.param(7, tally(waited=1, blocked=19), 0.0, id="too seldom"),
+        pytest.param(20, tally(waited=4, blocked=16), 10.0, id="10 ms each by the looks may be 5"),
+        pytest.param(20, tally(waited=5, blocked=15), 0.0, id="12.5 ms each: a queue"),
+        pytest.param(20, tally(blocked=20), 0.0, id="no look found it in a futex"),
+        pytest.param(20, tally(waited=1, blocked=3), 0.0, id="too few looks"),
+        pytest.param(20, tally(waited=2, blocked=18, is_python=False), 0.0, id="no Python thread"),
+    ],
+)
+def test_who_wakes_seldom_beside_a_gil_waits_too(vol: int, found: GilTally, wait: float) -> None:
+    """Where others are seen to wait for the GIL, so does who wakes up a few times a second; else it does not."""
+    assert share(beside(PEAK, vol=vol, seldom=found), 103).wait_pct == pytest.approx(wait)
+    assert share(beside(SleepTally(90), vol=vol, seldom=found), 103).wait_pct == 0.0
+
+
+def test_without_looks_nobody_is_relaxed() -> None:
+    """Where wchan may not be read a sleeper would count as one that waits."""
+    assert share(beside(PEAK, looks=False), 103).wait_pct == 0.0
 
 
 # -- suspects ----------------------------------------------------------------------------------

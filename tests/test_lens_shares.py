@@ -8,7 +8,8 @@ import pytest
 
 from builders import MS_NS, ran, thread_row, thread_sample
 from gil_samples import PARTS, figures, tally
-from threadtop.lenses.shares import NOT_SPENT, Spent, estimated_wait, exact, levelled, most_wait, reason, spent, unknown
+from threadtop.lenses.estimate import estimated_wait
+from threadtop.lenses.shares import NOT_SPENT, Spent, exact, levelled, most_wait, reason, spent, unknown
 from threadtop.rates import SECOND_NS
 from threadtop.snapshot import GilShare
 
@@ -134,7 +135,7 @@ def test_the_rule(
     cpu: float | None, rq: float | None, vol: float | None, futex: float | None, contending: float, wait: float | None
 ) -> None:
     """The estimate at and around each of its thresholds."""
-    assert estimated_wait(cpu, rq, vol, futex, contending) == (None if wait is None else pytest.approx(wait))
+    assert estimated_wait(Spent(cpu, rq, vol), futex, contending) == (None if wait is None else pytest.approx(wait))
 
 
 @pytest.mark.parametrize(

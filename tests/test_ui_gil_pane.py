@@ -13,7 +13,9 @@ from gil_screen import TICKS, finding, found, line_of, opened
 from screens import CountingDriver, make_app, running
 from scripted_gil import READER, WORKERS, share
 from threadtop import stacks
+from threadtop.sample import SleepTally
 from threadtop.stacks import Stack, Stacks, StacksError
+from threadtop.tui import gil_words
 
 if TYPE_CHECKING:
     from screens import Session
@@ -110,6 +112,27 @@ async def test_an_estimate_says_so_and_why() -> None:
             assert words in said
         assert "10 s ago" not in said
         assert "GIL estimate" in session.lines()[0]
+
+
+@pytest.mark.parametrize(("kind", "state"), [("exact", "T"), ("exact", "t"), ("estimate", "T")])
+def test_a_stopped_process_is_said_to_be(kind: str, state: str) -> None:
+    """What it holds it keeps: 100 % held is no contention then."""
+    shot = scripted_gil.ticks(6, kind)[-1]
+    process = shot.processes[scripted.GUNICORN]
+    words = "stopped (by a signal or a debugger)"
+    assert any(words in line[0] for line in gil_words.summary_lines(process._replace(state=state), shot, 100))
+    assert not any(words in line[0] for line in gil_words.summary_lines(process, shot, 100))
+
+
+def test_an_estimate_says_what_speaks_against_it() -> None:
+    """Sleeps that do not show the switch interval may be those of a native lock: said, and not cut."""
+    shot = scripted_gil.ticks(6, "estimate")[-1]
+    process = shot.processes[scripted.GUNICORN]
+    assert process.gil is not None
+    doubtful = process.gil._replace(verdict="unclear", sleeps=SleepTally(90, 9, 0, 1, 0))
+    lines = gil_words.summary_lines(process._replace(gil=doubtful), shot, 80)
+    said = " ".join(line[0].strip() for line in lines)
+    assert "this may be a native lock as well: of 100 sleeps 10 were over 1 ms, 1 of them 5 ms" in said
 
 
 async def test_what_is_not_known_is_no_error() -> None:

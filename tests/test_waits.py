@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from threadtop import waits
+from threadtop.procfs import reasons
 
 
 @pytest.mark.parametrize(
@@ -28,13 +29,13 @@ from threadtop import waits
 )
 def test_words(wchan: str, words: str) -> None:
     """Kernel functions read as what is waited for; an unknown one stands for itself."""
-    assert waits.words(wchan) == words
+    assert reasons.words(wchan) == words
     assert waits.reason("S", wchan) == words
 
 
 def test_every_beginning_can_be_reached() -> None:
     """No entry of the table is hidden behind a shorter one with other words above it."""
-    hidden = [beginning for beginning, what in waits._WCHAN if waits.words(beginning) != what]
+    hidden = [beginning for beginning, what, _ in reasons.WCHAN if reasons.words(beginning) != what]
     assert hidden == []
 
 

@@ -14,7 +14,8 @@ class Interest(NamedTuple):
     ``visible`` holds (pid, tid) pairs on screen; ``attached`` limits the pass to these processes;
     ``needs`` names the costly reads that some shown column wants; ``everything`` reads all threads
     whole (headless output shows them all); ``details`` are the processes whose overview is open; ``gil`` are
-    those whose GIL is to be watched, if they have one (attached, opened, under the cursor).
+    those whose GIL is to be watched, if they have one (attached, opened, under the cursor); ``waits`` those whose
+    blocked threads are to be looked at many times a second, and whose locks are read.
     """
 
     visible: frozenset[tuple[int, int]] = frozenset()
@@ -23,3 +24,4 @@ class Interest(NamedTuple):
     everything: bool = False
     details: frozenset[int] = frozenset()
     gil: frozenset[int] = frozenset()
+    waits: frozenset[int] = frozenset()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from threadtop.blocked import BlockedOn, LocksSample, WaitSample
     from threadtop.procfs.details import ProcessDetails
 
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
@@ -139,6 +140,21 @@ class GilTally(NamedTuple):
     blocked: int
 
 
+class SleepTally(NamedTuple):
+    """How long the sleeps of one thread were that bursts of readings have seen whole since its watch began.
+
+    From ``schedstat``, time in the run queue left out.  ``short`` were under a millisecond, ``sharp`` as long as
+    CPython's switch interval of 5 ms as far as the readings can tell; ``near`` missed that by less than a
+    millisecond, ``other`` is what was shorter still, ``longer`` what outlasted it by more.
+    """
+
+    short: int = 0
+    other: int = 0
+    near: int = 0
+    sharp: int = 0
+    longer: int = 0
+
+
 class GilLock(NamedTuple):
     """One GIL: the main interpreter's, or that of a sub-interpreter with its own (PEP 684).
 
@@ -173,6 +189,7 @@ class GilSample(NamedTuple):
     the GIL in the newest round: ``running``, or the system call it sleeps in (proc(5)); None: nobody held it;
     ``machine`` is the architecture whose calls those are.  ``idents`` are tids by ``threading.get_ident()`` for
     versions before 3.11, whose own tools know no tids.
+    ``sleeps`` are by tid, of an estimate only: the threads that were read in bursts.
     ``began`` changes with each attach: only tallies of the same attach may be subtracted.
     """
 
@@ -191,10 +208,11 @@ class GilSample(NamedTuple):
     holder_call: str | None = None
     machine: str = "x86_64"
     idents: Mapping[int, int] = {}
+    sleeps: Mapping[int, SleepTally] = {}
 
 
 class WatchCost(NamedTuple):
-    """What watching GILs costs: CPU of its thread so far in ns, and the rounds a second that it makes."""
+    """What a watch costs: CPU of its thread so far in ns, and the rounds a second that it makes."""
 
     cpu_ns: int
     rounds_per_s: float
@@ -205,6 +223,9 @@ class Sample(NamedTuple):
 
     ``users`` names the uids that occur, ``details`` holds the processes whose overview is open, ``notes``
     say what could not be read and why.  ``gils`` holds the watched Python processes, ``watch`` what that costs.
+    ``waits`` holds the processes whose blocked threads are looked at many times a second, ``wait_watch`` what that
+    costs.  ``blocked`` says by (pid, tid) what threads sleep in, of those on screen and of processes that are looked
+    at closely; ``locks`` holds the futexes of the latter.
     """
 
     at_ns: int
@@ -217,3 +238,7 @@ class Sample(NamedTuple):
     notes: tuple[str, ...]
     gils: Mapping[int, GilSample] = {}
     watch: WatchCost | None = None
+    waits: Mapping[int, WaitSample] = {}
+    wait_watch: WatchCost | None = None
+    blocked: Mapping[tuple[int, int], BlockedOn] = {}
+    locks: Mapping[int, LocksSample] = {}

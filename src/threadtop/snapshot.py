@@ -8,85 +8,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from threadtop import time_rows
+from threadtop.gil_rows import Estimate as Estimate  # noqa: PLC0414 these four are found here, too
+from threadtop.gil_rows import GilLockRow as GilLockRow  # noqa: PLC0414
+from threadtop.gil_rows import GilRow as GilRow  # noqa: PLC0414
+from threadtop.gil_rows import GilShare as GilShare  # noqa: PLC0414
+from threadtop.procfs import reasons
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from threadtop.blocked import BlockedOn
+    from threadtop.circumstances import Circumstances
+    from threadtop.lock_rows import LocksRow
     from threadtop.procfs.details import ProcessDetails
-    from threadtop.sample import Cost, GilMoment, Grade
+    from threadtop.sample import Cost
+    from threadtop.time_rows import TimeShare
 
 Key: TypeAlias = tuple[int, int, int]
 """Identity of a row over time: pid, tid (0 for a process), start time in ticks."""
 Mark: TypeAlias = Literal["", "new", "gone"]
 POLICIES: Mapping[int, str] = {0: "other", 1: "fifo", 2: "rr", 3: "batch", 5: "idle", 6: "dl", 7: "ext"}
-
-
-class Estimate(float):
-    """A share that was inferred from counters, not measured: it is shown with a ``~``."""
-
-    __slots__ = ()
-
-
-class GilShare(NamedTuple):
-    """One thread and the GIL over the last seconds; percentages of that time, None is not known.
-
-    ``holds_pct`` is the share it held the GIL (``asleep_pct`` of it asleep), ``wait_pct`` the share it waited for
-    it.  ``with_pct``, ``without_pct`` (native code that released it), ``wait_pct``, ``runq_pct``,
-    ``asleep_pct`` and ``blocked_pct`` add up to 100 where the grade is exact.  ``samples`` is how often it was
-    looked at.  ``is_python`` is False for threads that CPython does not know.  With grade estimate ``wait_pct``
-    is an Estimate, and ``why_not`` says why it is not exact.
-    """
-
-    grade: Grade
-    why_not: str
-    holds_pct: float | None
-    wait_pct: float | None
-    asleep_pct: float | None
-    with_pct: float | None
-    without_pct: float | None
-    runq_pct: float | None
-    blocked_pct: float | None
-    samples: int
-    is_python: bool | None
-
-
-class GilLockRow(NamedTuple):
-    """One GIL over the last seconds: share of the time it was held, hand-overs a second, who waits on average.
-
-    ``holder`` is the tid that held it in the newest round, 0 nobody, None not known.
-    """
-
-    interpreters: tuple[int, ...]
-    is_enabled: bool
-    interval_us: int
-    utilisation_pct: float | None
-    switches_per_s: float | None
-    holder: int | None
-
-
-class GilRow(NamedTuple):
-    """A Python process and its GIL over the last ``window_s`` seconds.
-
-    ``utilisation_pct`` is that of its busiest lock, ``switches_per_s`` of all, ``waiters`` how many threads wait
-    on average.  ``is_enabled`` is False where a free-threaded build runs without, None where it is not known.
-    ``moments`` are the newest rounds, for the timeline; ``holder_call`` is what the present holder does, in
-    words, None where there are several locks.
-    ``remedy`` is the least that would make an estimate exact.  An estimate's figures are Estimates.
-    """
-
-    grade: Grade
-    why_not: str
-    remedy: str
-    version: str
-    is_enabled: bool | None
-    utilisation_pct: float | None
-    switches_per_s: float | None
-    waiters: float | None
-    locks: tuple[GilLockRow, ...]
-    samples: int
-    window_s: float
-    moments: tuple[GilMoment, ...]
-    holder_call: str | None
-    idents: Mapping[int, int] = {}
 
 
 class ThreadRow(NamedTuple):
@@ -118,6 +60,17 @@ class ThreadRow(NamedTuple):
     reason: str | None
     mark: Mark
     gil: GilShare | None = None
+    sampled: TimeShare | None = None
+    blocked: BlockedOn | None = None
+
+    @property
+    def time(self) -> TimeShare | None:
+        """Where its time went: sampled where its process is looked at closely, else from one look; None not known."""
+        if self.sampled is not None or self.user_pct is None or self.system_pct is None:
+            return self.sampled
+        call, target = (self.blocked.call, self.blocked.target) if self.blocked else ("", "")
+        kind = None if self.state == "R" else reasons.kind(self.state, self.wchan, call, target)
+        return time_rows.by_one_look(self.user_pct, self.system_pct, self.wait_pct or 0.0, kind)
 
     @property
     def gil_pct(self) -> float | None:
@@ -184,6 +137,7 @@ class ProcessRow(NamedTuple):
     moving: tuple[int, ...]
     mark: Mark
     gil: GilRow | None = None
+    locks: LocksRow | None = None
 
     @property
     def gil_pct(self) -> float | None:
@@ -357,12 +311,16 @@ class Totals(NamedTuple):
     waiting_cores: float
 
 
+Sureness: TypeAlias = Literal["exact", "sampled", "estimate", "suspicion", "none"]
+"""How sure a finding is: exact from counters or memory, sampled shares, inferred, or only a suspicion."""
+
+
 class Finding(NamedTuple):
     """Something the numbers say about a process, in words, with what made it fire.
 
     ``kind`` names the rule (``gil-bound``), ``title`` is one line for a list, ``explanation`` two sentences on what
     it means and what helps.  ``evidence`` are the figures that fired it, as (name, figure) pairs of text;
-    ``grade`` how they were got; ``tids`` the threads concerned; ``severity`` 0 to 100 orders findings, and
+    ``grade`` how sure it is; ``tids`` the threads concerned; ``severity`` 0 to 100 orders findings, and
     from 50 on it is a problem, below that an observation.  ``next_command`` is what to run next, "" for none.
     """
 
@@ -373,7 +331,7 @@ class Finding(NamedTuple):
     title: str
     explanation: str
     evidence: tuple[tuple[str, str], ...]
-    grade: Grade
+    grade: Sureness
     severity: float
     tids: tuple[int, ...] = ()
     next_command: str = ""
@@ -383,7 +341,9 @@ class Snapshot(NamedTuple):
     """One moment as shown: ``time`` is wall clock in s, ``interval_s`` None for a first sample.
 
     ``findings`` are ordered by severity.  ``watch_pct`` is what watching GILs costs, in % of a core, and
-    ``watch_per_s`` the rounds a second; both None where none is watched.
+    ``watch_per_s`` the rounds a second; both None where none is watched.  ``wait_watch_pct`` and
+    ``wait_watch_per_s`` are the same for looks at blocked threads.  ``circumstances`` are what findings need
+    beyond rows.
     """
 
     time: float
@@ -399,3 +359,6 @@ class Snapshot(NamedTuple):
     findings: tuple[Finding, ...] = ()
     watch_pct: float | None = None
     watch_per_s: float | None = None
+    wait_watch_pct: float | None = None
+    wait_watch_per_s: float | None = None
+    circumstances: Circumstances | None = None

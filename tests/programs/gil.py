@@ -6,6 +6,7 @@ CPython 3.8 and later.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import queue
@@ -145,6 +146,25 @@ def native() -> None:
     idle(crew, strange=[int(tid) for tid in strange])
 
 
+def mutex() -> None:
+    """Four threads that fight for a native lock, held for some tenths of a millisecond of native work."""
+    import ctypes  # noqa: PLC0415 some builds have none
+
+    crew, library = Crew(), ctypes.CDLL(None)
+    lock = ctypes.create_string_buffer(64)  # of zeros: PTHREAD_MUTEX_INITIALIZER
+    data = bytes(1 << 17)
+
+    def fight() -> None:
+        while True:
+            library.pthread_mutex_lock(lock)
+            hashlib.sha256(data)  # without the GIL, as it is large
+            library.pthread_mutex_unlock(lock)
+
+    for number in range(4):
+        crew.start(f"fighter {number}", fight)
+    idle(crew)
+
+
 def subinterpreters() -> None:
     """Two interpreters with a GIL of their own, each busy in a thread."""
     crew = Crew()
@@ -211,6 +231,7 @@ MODES = {
     "quiet": quiet,
     "asleep": asleep,
     "native": native,
+    "mutex": mutex,
     "subinterpreters": subinterpreters,
     "churn": churn,
     "exec": execute,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from threadtop.findings import gil
+from threadtop.findings import gil, gil_calm
 
 if TYPE_CHECKING:
     from threadtop.snapshot import Finding, Snapshot
@@ -23,5 +23,5 @@ def diagnose(snapshot: Snapshot) -> tuple[Finding, ...]:
         return ()
     idle_cores = gil.idle_cores(snapshot.host)
     found = [finding for row in watched for finding in gil.findings(row, idle_cores)]
-    found += gil.fine_groups(watched)
+    found += gil_calm.fine_groups(watched)
     return tuple(sorted(found, key=lambda finding: (-finding.severity, finding.pid, finding.kind)))

@@ -83,7 +83,6 @@ class Gil(NamedTuple):
     locked: int
     switch_number: int
     cond: int
-    mutex: int
     switch_cond: int
     size: int
 
@@ -117,7 +116,6 @@ class Layout(NamedTuple):
     gil_locked: int
     gil_switch_number: int
     gil_cond: int
-    gil_mutex: int
     gil_switch_cond: int
     gil_size: int
 
@@ -254,10 +252,9 @@ def _gil(machine: str, *, is_free_threaded: bool, is_musl: bool) -> Gil:
         mutex_bytes = _MUTEX_BYTES_MUSL
     start = 8 if is_free_threaded else 0
     cond = start + 32
-    mutex = cond + _COND_BYTES
-    switch_cond = mutex + mutex_bytes
+    switch_cond = cond + _COND_BYTES + mutex_bytes
     size = switch_cond + _COND_BYTES + mutex_bytes
-    return Gil(start, start + 8, start + 16, start + 24, cond, mutex, switch_cond, size)
+    return Gil(start, start + 8, start + 16, start + 24, cond, switch_cond, size)
 
 
 def _checked(name: str, table: dict[str, int]) -> int:

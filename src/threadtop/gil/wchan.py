@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from threadtop.errors import GoneError
+from threadtop.gil.bursts import Bursts
 from threadtop.gil.probe import BLOCKED, RAN, WAITED, Probe
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class WchanProbe(Probe):
         """Look at ``pid``."""
         super().__init__(reader, pid)
         self.has_looks = False
+        self.bursts = Bursts(reader, pid)
         self._exe = reader.link(pid, "exe")
 
     def _refresh(self) -> None:

@@ -64,7 +64,7 @@ def parse(arguments: Sequence[str]) -> Asked:
     """The arguments behind ``gil``; raises UsageError."""
     own, command = cli.split_command(arguments, "threadtop gil")
     said = _parser().parse_args(own)
-    if said.target is None and not command:
+    if not said.target and not (said.target is None and command):
         message = "gil wants a process to watch"
         raise UsageError(message, "write threadtop gil PID, or threadtop gil -- COMMAND [ARG ...]")
     if said.target is not None and command:

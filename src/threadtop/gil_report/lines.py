@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Final
 
 from threadtop import text
-from threadtop.findings import PROBLEM
-from threadtop.snapshot import Estimate
+from threadtop.finding_text import WIDE, finding_lines, wrapped
+from threadtop.gil_rows import Estimate, stopped_words
+from threadtop.lenses import sleeps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from threadtop.gil_report.measure import Measured
-    from threadtop.snapshot import Finding, GilLockRow, GilRow, ProcessRow, Snapshot, ThreadRow
+    from threadtop.gil_rows import GilLockRow, GilRow
+    from threadtop.snapshot import ProcessRow, Snapshot, ThreadRow
 
 MOST_ROWS: Final = 40
-WIDE: Final = 100  # sentences are broken at this width, and at the terminal's where that is less
-_LEAST_WIDE: Final = 20
 _LEAST_SHOWN: Final = 0.05  # below this a share reads 0.0
 _SEVERAL: Final = 2
 _COLUMNS: Final = {
@@ -49,17 +48,18 @@ def _lines(measured: Measured, width: int) -> Iterator[str]:
         return
     yield _heading(process, gil)
     yield from _grade_lines(gil, width)
+    yield from wrapped(stopped_words(process.state), width, "")
     yield from _lock_lines(gil)
     rows = [row for row in process.threads.values() if row.gil is not None]
     if gil.is_enabled is not False and rows:
         yield ""
         yield from _table(rows, measured.cpu_pct)
         yield ""
-        yield from _wrapped(_LEGEND, width, "")
+        yield from wrapped(_LEGEND, width, "")
     for found in measured.snapshot.findings:
         if found.pid == process.pid:
             yield ""
-            yield from _finding_lines(found, width)
+            yield from finding_lines(found, width)
     yield ""
     if measured.ended or measured.is_interrupted:
         why = measured.ended or "interrupted"
@@ -79,14 +79,15 @@ def _heading(process: ProcessRow, gil: GilRow) -> str:
 def _grade_lines(gil: GilRow, width: int) -> Iterator[str]:
     why, remedy = text.visible(gil.why_not), text.visible(gil.remedy)
     if gil.is_enabled is False:
-        yield from _wrapped("this free-threaded build runs without its GIL: threads do not wait for one", width, "")
+        yield from wrapped("this free-threaded build runs without its GIL: threads do not wait for one", width, "")
     if gil.grade == "exact":
         return
     begin = "estimated from counters, not read" if gil.grade == "estimate" else "its GIL cannot be watched"
     if gil.is_enabled is not False or why:
-        yield from _wrapped(f"{begin}: {why}" if why else begin, width, "")
+        yield from wrapped(f"{begin}: {why}" if why else begin, width, "")
+    yield from wrapped(sleeps.words(gil), width, "")
     if remedy:
-        yield from _wrapped(f"for exact figures: {remedy}", width, "")
+        yield from wrapped(f"for exact figures: {remedy}", width, "")
 
 
 def _lock_lines(gil: GilRow) -> Iterator[str]:
@@ -153,28 +154,12 @@ def _did_nothing(row: ThreadRow, cpu_pct: float | None) -> bool:
     return cpu_pct is not None and cpu_pct < _LEAST_SHOWN and _wanted(row) < _LEAST_SHOWN
 
 
-def _finding_lines(found: Finding, width: int) -> Iterator[str]:
-    mark = "!" if found.severity >= PROBLEM else "-"
-    yield f"{mark} {text.visible(found.title)}  ({found.grade})"
-    yield from _wrapped(text.visible(found.explanation), width, "  ")
-    evidence = "   ".join(f"{text.visible(name)} {text.visible(figure)}" for name, figure in found.evidence)
-    if evidence:
-        yield from _wrapped(f"evidence  {evidence}", width, "  ", "            ")
-    if found.next_command:
-        yield f"  next      {text.visible(found.next_command)}"  # whole, to be copied
-
-
 def _cost_line(snapshot: Snapshot) -> str:
     own = f"threadtop itself took {text.percent(snapshot.own_cpu_pct)} % of a core"
     if snapshot.watch_pct is None:
         return own
     rounds = f", {text.rate(snapshot.watch_per_s)} samples/s" if snapshot.watch_per_s is not None else ""
     return f"{own}; watching the GIL {text.percent(snapshot.watch_pct)} %{rounds}"
-
-
-def _wrapped(sentence: str, width: int, indent: str, further: str | None = None) -> list[str]:
-    further = indent if further is None else further
-    return textwrap.wrap(sentence, max(width, _LEAST_WIDE), initial_indent=indent, subsequent_indent=further)
 
 
 def _about(value: float | None) -> str:

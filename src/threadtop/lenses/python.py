@@ -9,23 +9,13 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from threadtop.lenses.shares import (
-    LEAST_LOOKS,
-    NOT_SPENT,
-    OFTEN_PER_S,
-    Spent,
-    estimated_wait,
-    exact,
-    levelled,
-    most_wait,
-    reason,
-    spent,
-    unknown,
-)
+from threadtop.gil_rows import GilLockRow, GilRow, GilShare
+from threadtop.lenses.estimate import OFTEN_PER_S, Estimates, estimated_row, estimates
+from threadtop.lenses.shares import NOT_SPENT, Spent, exact, levelled, most_wait, reason, spent, unknown
+from threadtop.lenses.sleeps import since
 from threadtop.procfs import syscalls
 from threadtop.rates import SECOND_NS
 from threadtop.sample import GIL_OFF, GilTally
-from threadtop.snapshot import Estimate, GilLockRow, GilRow, GilShare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -229,22 +219,16 @@ def _meaning(ticks: Sequence[_Tick]) -> tuple[GilRow, Mapping[int, GilShare], Gi
     if is_off:
         return row._replace(samples=max(rounds)), shares, other
     if gil.grade == "estimate":
-        shares, contending = _estimates(ticks)
-    else:
-        contending = 0.0
-        for tid, tally in gil.threads.items():
-            if tally != first.threads.get(tid):  # most of many threads rest, and were not looked at
-                shares[tid] = _at_rest(ticks, tid) or _exact(ticks, tid, row.window_s)
-        if len(locks) == 1:
-            shares = levelled(shares, locks[0].utilisation_pct)
+        found = _estimates(ticks)
+        return estimated_row(row, found, has_looks=gil.has_looks), found.shares, other
+    for tid, tally in gil.threads.items():
+        if tally != first.threads.get(tid):  # most of many threads rest, and were not looked at
+            shares[tid] = _at_rest(ticks, tid) or _exact(ticks, tid, row.window_s)
+    if len(locks) == 1:
+        shares = levelled(shares, locks[0].utilisation_pct)
     waits = [share.wait_pct for share in shares.values() if share.wait_pct is not None]
     waiters = sum(waits) / 100 if waits else None
     samples = max(rounds, default=max((share.samples for share in shares.values()), default=0))
-    if gil.grade == "estimate":
-        # By counters alone busy native threads would count as holders.
-        utilisation = Estimate(min(100.0, contending * 100)) if waiters and gil.has_looks else None
-        waiters = None if waiters is None else Estimate(waiters)
-        return row._replace(utilisation_pct=utilisation, waiters=waiters, samples=samples), shares, other
     if len(locks) == 1:
         locks = (locks[0]._replace(utilisation_pct=_utilisation(locks[0].utilisation_pct, shares.values(), samples)),)
     row = row._replace(
@@ -356,28 +340,10 @@ def _utilisation(sampled_pct: float | None, shares: Iterable[GilShare], rounds: 
 # -- estimated ---------------------------------------------------------------------------------
 
 
-def _estimates(ticks: Sequence[_Tick]) -> tuple[dict[int, GilShare], float]:
-    """The shares of all threads of a process, and the cores that those that switch often use or queue for."""
-    gil = ticks[-1].gil
-    did = {tid: _spent(ticks, tid, with_switches=True) for tid in ticks[-1].threads}
-    contending = sum(
-        (one.cpu or 0.0) + (one.rq or 0.0)
-        for one in did.values()
-        if one.vol_per_s is not None and one.vol_per_s >= OFTEN_PER_S
-    )
-    shares = {}
-    for tid, (cpu, rq, vol_per_s) in did.items():
-        found = _looks(ticks, tid)
-        total = sum(found[2:])
-        if found.is_python is False:
-            wait: float | None = 0.0  # CPython has no thread state for it: it cannot want the GIL
-        elif not gil.has_looks:
-            wait = estimated_wait(cpu, rq, vol_per_s, None, contending)
-        elif total > 0 and found.looks >= LEAST_LOOKS:
-            wait = estimated_wait(cpu, rq, vol_per_s, found.waited / total, contending)
-        else:  # too few: what is known is that a thread that seldom switches does not wait
-            wait = 0.0 if vol_per_s is not None and vol_per_s < OFTEN_PER_S else None
-        share = unknown("estimate", gil.why_not, found.is_python, found.looks)
-        share = share._replace(runq_pct=None if rq is None else 100 * rq)
-        shares[tid] = share if wait is None else share._replace(wait_pct=Estimate(100 * wait))
-    return shares, contending
+def _estimates(ticks: Sequence[_Tick]) -> Estimates:
+    """The shares of all threads of a process, as their counters and sleeps suggest."""
+    first, last = ticks[0], ticks[-1]
+    did = {tid: _spent(ticks, tid, with_switches=True) for tid in last.threads}
+    looks = {tid: _looks(ticks, tid) for tid in last.threads}
+    sleeps = {tid: since(first.gil.sleeps.get(tid), now) for tid, now in last.gil.sleeps.items()}
+    return estimates(last.gil, did, looks, sleeps)

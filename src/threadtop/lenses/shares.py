@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import waits
+from threadtop.gil_rows import GilShare
 from threadtop.rates import SECOND_NS
-from threadtop.snapshot import GilShare
 
 if TYPE_CHECKING:
     from threadtop.sample import GilTally, Grade, ThreadSample
@@ -23,13 +23,6 @@ MOSTLY_HELD_PCT: Final = 80.0  # a lock's utilisation from which its noise is be
 LEAST_FACTOR: Final = 0.8
 LATE: Final = 1.2  # timers fire a little late
 MOSTLY_PCT: Final = 20.0  # a smaller part of the time is not why a thread is not running
-
-# The estimate, as measured on 369 runs: no false alarm in 244 quiet ones, 114 of 115 contended ones found.
-OFTEN_PER_S: Final = 40.0  # voluntary switches: a wait for the GIL ends after 5 ms, or tries again
-LEAST_FUTEX: Final = 0.05  # share of the looks that found it in a futex
-SHORTEST_S, LONGEST_S = 60e-6, 6e-3  # one such sleep: locks between threads are shorter, queues' polling longer
-LEAST_CONTENDING: Final = 0.5  # cores that the threads that switch often use or queue for
-SLACK: Final = 0.05  # looks at a futex may exceed the time a thread rested by so much
 
 
 class Spent(NamedTuple):
@@ -153,25 +146,6 @@ def _scaled(share: GilShare, factor: float) -> GilShare:
     awake = min((holds - sleeps) * factor, cpu + share.runq_pct)
     with_gil = min(cpu, awake)
     return share._replace(holds_pct=awake + sleeps, with_pct=with_gil, without_pct=cpu - with_gil)
-
-
-def estimated_wait(
-    cpu: float | None, rq: float | None, vol_per_s: float | None, futex_share: float | None, contending: float
-) -> float | None:
-    """The share of the time (0 to 1) in which a thread waited for the GIL, as its counters suggest.
-
-    ``futex_share`` is the share of the looks that found it in a futex; None where wchan may not be read, then all
-    its rest counts.  ``contending``: cores that all threads that switch often use or queue for.  0: it does not
-    wait; None: a counter is not known.  A switch interval other than 5 ms is missed, and the polling of queues
-    adds to it.
-    """
-    if cpu is None or rq is None or vol_per_s is None:
-        return None
-    rest = max(0.0, 1.0 - cpu - rq)
-    share = rest if futex_share is None else min(futex_share, rest + SLACK)
-    if vol_per_s < OFTEN_PER_S or share < LEAST_FUTEX or contending < LEAST_CONTENDING:
-        return 0.0
-    return share if SHORTEST_S <= share / vol_per_s <= LONGEST_S else 0.0
 
 
 def reason(thread: ThreadRow, share: GilShare) -> str | None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from threadtop import text
 from threadtop.findings import PROBLEM
+from threadtop.gil_rows import stopped_words
+from threadtop.lenses import sleeps
 from threadtop.tui import paint
 from threadtop.tui.paint import LineBuilder
 from threadtop.tui.worst import GRADES
@@ -14,7 +16,8 @@ from threadtop.tui.worst import GRADES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from threadtop.snapshot import Finding, GilLockRow, GilRow, ProcessRow, Snapshot
+    from threadtop.gil_rows import GilLockRow, GilRow
+    from threadtop.snapshot import Finding, ProcessRow, Snapshot
     from threadtop.stacks import Stacks
     from threadtop.tui.paint import Line
 
@@ -39,7 +42,9 @@ def summary_lines(process: ProcessRow, snapshot: Snapshot, width: int) -> list[L
         line = LineBuilder().add(" GIL  ", "t").join(_held(gil.utilisation_pct, width))
         line.join(_waiters(gil.waiters))
         why = f"estimated from counters, not measured: {gil.why_not}" if gil.why_not else "estimated from counters"
-        return [line.line(width), *_wrapped(why, width), *_wrapped(_exact_remedy(gil.remedy), width)]
+        doubt = sleeps.words(gil)
+        known = [*_wrapped(why, width), *_wrapped(doubt, width), *_wrapped(_exact_remedy(gil.remedy), width)]
+        return [line.line(width), *_wrapped(stopped_words(process.state), width, "y"), *known]
     locks = sorted(gil.locks, key=lambda lock: lock.interpreters)
     lines = [_lock_line(lock, process, width, waiters=len(locks) == 1) for lock in locks[:_MOST_LOCKS]]
     if len(locks) > _MOST_LOCKS:
@@ -47,7 +52,7 @@ def summary_lines(process: ProcessRow, snapshot: Snapshot, width: int) -> list[L
     if len(locks) > 1:
         waits = LineBuilder().add(" " * INDENT).add(text.average(gil.waiters), "b")
         lines.append(waits.add(" threads wait for them on average", ".").line(width))
-    return [*lines, _evidence(gil, snapshot, width)]
+    return [*lines, *_wrapped(stopped_words(process.state), width, "y"), _evidence(gil, snapshot, width)]
 
 
 def _exact_remedy(remedy: str) -> str:

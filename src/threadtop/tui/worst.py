@@ -9,14 +9,19 @@ from threadtop.findings import PROBLEM
 from threadtop.tui.paint import LineBuilder
 
 if TYPE_CHECKING:
-    from threadtop.sample import Grade
-    from threadtop.snapshot import Finding, Snapshot
+    from threadtop.snapshot import Finding, Snapshot, Sureness
     from threadtop.tui.paint import Line
 
 STAYS_TICKS: Final = 5  # so long a finding stays after it has gone: a header that jumps cannot be read
 CLEARLY_WORSE: Final = 10.0  # by so much another finding must be worse to take the place of one that still holds
 _WIDE: Final = 100
-GRADES: Final[dict[Grade, str]] = {"exact": "exact", "estimate": "estimate", "none": "not measured"}
+GRADES: Final[dict[Sureness, str]] = {
+    "exact": "exact",
+    "sampled": "sampled",
+    "estimate": "estimate",
+    "suspicion": "suspicion",
+    "none": "not measured",
+}
 
 
 class Shown(NamedTuple):

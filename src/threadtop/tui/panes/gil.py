@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import query, stacks, text
-from threadtop.findings.gil import WORKER_CPU_PCT
+from threadtop.findings.gil_calm import WORKER_CPU_PCT
 from threadtop.interest import STATUS
 from threadtop.snapshot import ThreadRow
 from threadtop.tui import gil_words, paint
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from textual import events
 
     from threadtop.errors import ThreadtopError
+    from threadtop.gil_rows import GilShare
     from threadtop.interest import Interest
-    from threadtop.snapshot import Finding, GilShare, Row
+    from threadtop.snapshot import Finding, Row
     from threadtop.stacks import Stacks
     from threadtop.tui.paint import Line
 
