@@ -158,3 +158,42 @@ def test_a_malformed_line_is_refused(line: bytes) -> None:
 def test_a_line_in_words(line: str, words: str) -> None:
     """What a thread does, for the eye; nonsense is not known, and not repeated."""
     assert syscalls.words("x86_64", line) == words
+
+
+# -- 32-bit machines ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("machine", "number", "name"),
+    [
+        ("i386", 0, "restart_syscall"),
+        ("i386", 3, "read"),
+        ("i386", 102, "socketcall"),
+        ("i386", 114, "wait4"),
+        ("i386", 142, "_newselect"),
+        ("i386", 162, "nanosleep"),
+        ("i386", 168, "poll"),
+        ("i386", 240, "futex"),
+        ("i386", 256, "epoll_wait"),
+        ("i386", 267, "clock_nanosleep"),
+        ("i386", 371, "recvfrom"),
+        ("i386", 393, "semget"),
+        ("arm", 3, "read"),
+        ("arm", 143, "flock"),
+        ("arm", 240, "futex"),
+        ("arm", 252, "epoll_wait"),
+        ("arm", 265, "clock_nanosleep"),
+        ("arm", 292, "recvfrom"),
+        ("arm", 366, "accept4"),
+        ("arm", 401, "kexec_file_load"),
+        ("x86_64", 0x40000000 | 45, "recvfrom"),
+        ("x86_64", 0x40000000 | 9999, f"syscall {0x40000000 | 9999}"),
+        *[(machine, 407, "clock_nanosleep_time64") for machine in ("i386", "arm")],
+        *[(machine, 422, "futex_time64") for machine in ("i386", "arm")],
+        *[(machine, 449, "futex_waitv") for machine in ("i386", "arm", "x86_64", "aarch64")],
+        *[(machine, 402, "syscall 402") for machine in ("arm", "x86_64", "aarch64")],
+    ],
+)
+def test_numbers_of_32_bit_machines(machine: str, number: int, name: str) -> None:
+    """Each machine has its own numbers; newer calls have one on all; the x32 bit is left out."""
+    assert syscalls.name(machine, number) == name

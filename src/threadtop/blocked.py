@@ -19,12 +19,14 @@ LockKind: TypeAlias = Literal["mutex", "robust mutex", "pi mutex", "rwlock", "th
 class BlockedOn(NamedTuple):
     """The system call that one thread sleeps in, with what its arguments mean; None and "" are not known.
 
-    ``call`` is its name ("" outside of one); ``fd`` the descriptor it waits for, ``target`` what that is
-    (the link in ``/proc/PID/fd``), ``local`` and ``peer`` the two ends of a socket (``10.0.0.5:5432``, a path) or the
-    process at the other end of a pipe (``worker[4242]``), ``status`` a socket's state (``established``).
+    ``call`` is its name ("" outside of one; that with 64-bit times by the name of the first); ``fd`` the descriptor it
+    waits for, ``target`` what that is (the link in ``/proc/PID/fd``), ``local`` and ``peer`` the two ends of a socket
+    (``10.0.0.5:5432``, a path) or the process at the other end of a pipe (``worker[4242]``), ``status`` a socket's
+    state (``established``) or, where it has no connection, its family (``udp``, ``unix``).
     ``futex`` is the address it waits on, ``is_shared`` whether that may be another process's too
     (no FUTEX_PRIVATE_FLAG), ``operation`` the futex command.  ``timeout_ns`` is the timeout it asked for,
-    ``is_forever`` that it has none.  ``pid`` is the child it waits for, ``descriptors`` how many it polls.
+    ``is_forever`` that it has none.  ``pid`` is the child it waits for, as it is called here, and ``peer`` that by
+    name; ``descriptors`` how many it polls.
     ``why_not`` is the rule that denied what is missing ("" where nothing is).  Sources: ``syscall``, ``fd/``,
     ``fdinfo/``, ``net/`` of that process, and its memory (proc(5)).
     """
@@ -80,10 +82,19 @@ class LockSample(NamedTuple):
     ended_tid: int | None = None
 
 
+class LatelyLock(NamedTuple):
+    """A lock with an owner; ``waits`` counts threads that were found on it in the tick in which they had run."""
+
+    address: int
+    kind: LockKind
+    waits: int
+
+
 class LocksSample(NamedTuple):
     """The futexes of one process; ``why_not`` is the rule that hides their owners, ``remedy`` the least that lifts it.
 
-    ``at_ns`` is when they were read; ``left_out`` how many more futexes have waiters.
+    ``at_ns`` is when they were read; ``left_out`` how many more futexes have waiters; ``lately`` are the locks with an
+    owner that were waited for in the last ticks, ``lately_waits`` counts all waits on futexes that began in these.
     """
 
     pid: int
@@ -93,6 +104,8 @@ class LocksSample(NamedTuple):
     remedy: str
     locks: tuple[LockSample, ...]
     left_out: int = 0
+    lately: tuple[LatelyLock, ...] = ()
+    lately_waits: int = 0
 
 
 class WaitTally(NamedTuple):
@@ -110,6 +123,7 @@ class WaitSample(NamedTuple):
     """What fast looks at one process's blocked threads have found; only tallies of one ``began`` may be subtracted.
 
     ``why_not`` is the rule that hides a part of it (``syscall`` or ``wchan``), ``remedy`` the least that lifts it.
+    ``tells_gil`` is whether the looks tell CPython's GIL from other locks.
     """
 
     pid: int
@@ -119,3 +133,4 @@ class WaitSample(NamedTuple):
     why_not: str
     remedy: str
     threads: Mapping[int, WaitTally]
+    tells_gil: bool = False

@@ -11,6 +11,7 @@ import resource
 import stat
 import time
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 RESERVED_DESCRIPTORS: Final = 128  # left for the terminal, libraries and files read once
 _CHUNK: Final = 4096
+_LARGE_CHUNK: Final = 64 * 1024
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC
 _Result = TypeVar("_Result")
 _GONE: Final = (errno.ENOENT, errno.ESRCH, errno.ENOTDIR)
@@ -128,11 +130,56 @@ class ProcReader:
         except (GoneError, DeniedError, OSError):  # e.g. EOPNOTSUPP: pressure/ with psi=0 (kernel/sched/psi.c)
             return None
 
-    def link(self, pid: int, name: str) -> str:
+    def link(self, pid: int | str, name: str) -> str:
         """Target of the link ``root/pid/name``; raises GoneError or DeniedError."""
         self.reads[name] += 1
         try:
             return os.readlink(f"{self.root}/{pid}/{name}")
+        except OSError as error:
+            raise _translated(error) from error
+
+    def descriptors_of(self, pid: int | str, most: int) -> list[int]:
+        """The numbers of a process's open descriptors, at most ``most``; raises GoneError or DeniedError."""
+        self.reads["fd/"] += 1
+        try:
+            with os.scandir(f"{self.root}/{pid}/fd") as entries:
+                return [int(entry.name) for entry in islice(entries, most)]
+        except OSError as error:
+            raise _translated(error) from error
+
+    def descriptor_link(self, pid: int | str, fd: int) -> str:
+        """What a descriptor is: a path, ``socket:[inode]``, ``pipe:[inode]``; raises GoneError or DeniedError."""
+        self.reads["fd"] += 1
+        try:
+            return os.readlink(f"{self.root}/{pid}/fd/{fd}")
+        except OSError as error:
+            raise _translated(error) from error
+
+    def descriptor_mode(self, pid: int, fd: int) -> tuple[bool, bool]:
+        """Whether a descriptor is open for reading, and for writing: the mode of its link (proc(5), fd)."""
+        self.reads["fd"] += 1
+        try:
+            mode = os.lstat(f"{self.root}/{pid}/fd/{fd}").st_mode
+        except OSError as error:
+            raise _translated(error) from error
+        return bool(mode & stat.S_IRUSR), bool(mode & stat.S_IWUSR)
+
+    def read_most(self, pid: int | str, name: str, most: int, counted: str = "") -> bytes:
+        """The first ``most`` bytes of ``root/pid/name``, for files that have no end; ``counted`` under that name.
+
+        Raises GoneError or DeniedError.
+        """
+        self.reads[counted or name] += 1
+        try:
+            descriptor = self._opened(lambda: os.open(f"{self.root}/{pid}/{name}", _READ))
+            try:
+                parts = []
+                while most > 0 and (part := os.read(descriptor, min(most, _LARGE_CHUNK))):
+                    parts.append(part)
+                    most -= len(part)
+                return b"".join(parts)
+            finally:
+                os.close(descriptor)
         except OSError as error:
             raise _translated(error) from error
 

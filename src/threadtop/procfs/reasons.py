@@ -5,6 +5,7 @@ A kind is one look at one moment.  What a share of time is made of is many of th
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 Kind: TypeAlias = Literal[
@@ -17,8 +18,8 @@ KINDS: Final[tuple[Kind, ...]] = (
 
 ``gil`` CPython's; ``lock`` any futex, file lock or System V semaphore; ``disk`` block I/O, a network file system,
 state D; ``network`` sockets; ``pipe`` pipes, Unix sockets, eventfds, message queues: another process or thread of
-this machine; ``poll`` idle in poll, select or epoll; ``sleep`` a timer; ``child`` a child process; ``stopped`` by a
-signal or a tracer; ``other`` known, and none of these; ``unknown`` may not be read.
+this machine; ``poll`` idle in poll, select or epoll, or a kernel thread without work; ``sleep`` a timer; ``child`` a
+child process; ``stopped`` by a signal or a tracer; ``other`` known, and none of these; ``unknown`` may not be read.
 """
 
 # Beginnings of kernel functions (fs/, kernel/, net/, mm/; the names differ between versions), in words and
@@ -119,7 +120,7 @@ _CALLS: Final[dict[str, Kind]] = {
     **dict.fromkeys(("accept", "accept4", "connect"), "network"),
     **dict.fromkeys(("msgrcv", "msgsnd", "mq_timedreceive", "mq_timedsend", "splice", "tee", "vmsplice"), "pipe"),
 }
-_TRANSFERS: Final = frozenset(
+TRANSFERS: Final = frozenset(
     (
         *("read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2", "pwritev2"),
         *("recvfrom", "recvmsg", "recvmmsg", "sendto", "sendmsg", "sendmmsg", "sendfile", "recv", "send"),
@@ -129,6 +130,7 @@ _TRANSFERS: Final = frozenset(
 _STOPPED: Final = frozenset("Tt")
 
 
+@lru_cache(maxsize=4096)
 def kind(state: str, wchan: str | None, call: str = "", target: str = "") -> Kind:
     """What a thread waits for that is not running.
 
@@ -138,11 +140,13 @@ def kind(state: str, wchan: str | None, call: str = "", target: str = "") -> Kin
     """
     if state in _STOPPED:
         return "stopped"
+    if state == "I":
+        return "poll"
     if wchan:
         found = next((kind_ for beginning, _, kind_ in WCHAN if wchan.startswith(beginning)), None)
         if found is not None and found != "other":
             return found
-    of_call = _CALLS.get(call) or (_of_target(target) if call in _TRANSFERS else None)
+    of_call = _CALLS.get(call) or (_of_target(target) if call in TRANSFERS else None)
     if of_call is not None:
         return of_call
     if state == "D":

@@ -1,0 +1,108 @@
+"""Sockets by inode: the tables ``tcp``, ``udp``, ``unix``, ``netlink`` of ``/proc/PID/net``; pure (proc(5)).
+
+A path of a Unix socket is another program's choice and may hold anything, line ends too: what does not fit is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final, NamedTuple
+
+TABLES: Final = ("tcp", "tcp6", "unix", "udp", "udp6", "netlink")
+MOST_BYTES: Final = 4 << 20  # of one table
+
+# include/net/tcp_states.h
+_STATES: Final = {
+    0x01: "established",
+    0x02: "syn sent",
+    0x03: "syn received",
+    0x04: "fin wait 1",
+    0x05: "fin wait 2",
+    0x06: "time wait",
+    0x07: "closed",
+    0x08: "close wait",
+    0x09: "last ack",
+    0x0A: "listening",
+    0x0B: "closing",
+    0x0C: "syn received",
+}
+_NO_PORT: Final = 0
+_WORD_BYTES, _ADDRESS_4, _ADDRESS_6 = 4, 4, 16
+
+
+class Socket(NamedTuple):
+    """The two ends of a socket, ``10.0.0.5:5432`` or a path, "" where it has none; ``status`` is its state.
+
+    Of those that have no connection ``status`` is the family: ``udp``, ``unix``, ``netlink``.
+    """
+
+    local: str
+    peer: str
+    status: str
+
+
+def parse(table: str, raw: bytes) -> dict[int, bytes]:
+    """The lines of a table by inode; one of inode 0 (time wait) is nobody's."""
+    line = _LINES[table.removesuffix("6")]
+    return {int(found[1]): found[0] for found in line.finditer(raw) if found[1] != b"0"}
+
+
+def socket(table: str, line: bytes) -> Socket | None:
+    """What a line of ``table`` says; None if it is none."""
+    fields = line.split()
+    try:
+        if table == "unix":
+            return Socket(_path(line), "", "unix")
+        if table == "netlink":
+            return Socket("", "", "netlink")
+        state = _STATES.get(int(fields[3], 16), "")
+        if table.startswith("udp"):
+            state = "udp"
+        return Socket(_address(fields[1]), _address(fields[2]), state)
+    except (ValueError, IndexError):
+        return None
+
+
+def path_of(raw: bytes) -> str:
+    """The name of a Unix socket as the kernel keeps it; an abstract one begins with NUL, shown as ``@`` (unix(7))."""
+    return raw.rstrip(b"\0").replace(b"\0", b"@").decode("utf-8", "surrogateescape")
+
+
+# sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ...
+_INET: Final = re.compile(
+    rb"^ *\d+: [0-9A-F:]+ [0-9A-F:]+ [0-9A-F]{2} [0-9A-F:]+ [0-9A-F:]+ [0-9A-F]+ +\d+ +\d+ (\d+) .*$", re.MULTILINE
+)
+_LINES: Final = {
+    "tcp": _INET,
+    "udp": _INET,
+    # Num: RefCount Protocol Flags Type St Inode Path
+    "unix": re.compile(
+        rb"^[0-9a-f]+: [0-9A-F]+ [0-9A-F]+ [0-9A-F]+ [0-9A-F]+ [0-9A-F]{2} +(\d+)(?: .*)?$", re.MULTILINE
+    ),
+    # sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode
+    "netlink": re.compile(rb"^[0-9a-f]+ +\d+ .* (\d+) *$", re.MULTILINE),
+}
+_UNIX_PATH: Final = 7  # fields before it
+
+
+def _path(line: bytes) -> str:
+    fields = line.split(None, _UNIX_PATH)
+    return fields[_UNIX_PATH].decode("utf-8", "surrogateescape") if len(fields) > _UNIX_PATH else ""
+
+
+def _address(field: bytes) -> str:
+    """``0100007F:1F90`` is 127.0.0.1:8080: words of four bytes in the machine's order; "" if there is no other end."""
+    words, _, port_hex = field.partition(b":")
+    port = int(port_hex, 16)
+    raw = bytes.fromhex(words.decode("ascii"))
+    # The machines of this program are little-endian.
+    packed = b"".join(raw[at : at + _WORD_BYTES][::-1] for at in range(0, len(raw), _WORD_BYTES))
+    if len(packed) == _ADDRESS_4:
+        host = str(IPv4Address(packed))
+    elif len(packed) == _ADDRESS_6:
+        address = IPv6Address(packed)
+        host = str(address.ipv4_mapped) if address.ipv4_mapped else f"[{address}]"
+    else:
+        raise ValueError(words)
+    return "" if port == _NO_PORT and not any(packed) else f"{host}:{port or '*'}"
