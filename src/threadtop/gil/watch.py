@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from threadtop.gil.probe import Probe
+    from threadtop.gil.runtime import Runtime
     from threadtop.procfs.reader import ProcReader
 
 ROUNDS_PER_S: Final = 100.0
@@ -151,6 +152,19 @@ class Watch:
         with self._lock:
             samples = (self._sample(target) for target in self._targets.values())
             return {sample.pid: sample for sample in samples if sample is not None}
+
+    def places(self) -> dict[int, tuple[tuple[int, int], ...]]:
+        """Where threads of followed CPythons wait for their GILs: by pid the addresses, from and up to, of futexes.
+
+        Only where they are exactly known and within the GIL: in musl they lie on the waiters' stacks.
+        """
+        with self._lock:
+            probes = [(target.pid, target.attached and target.attached.probe) for target in self._targets.values()]
+        return {
+            pid: _places(probe.runtime)
+            for pid, probe in probes
+            if isinstance(probe, MemoryProbe) and probe.runtime.is_glibc
+        }
 
     def cost(self) -> WatchCost | None:
         """What it costs; None as long as nothing was ever followed."""
@@ -308,3 +322,11 @@ class Watch:
         if isinstance(probe, WchanProbe):
             return sample._replace(has_looks=probe.has_looks, threads=probe.tallies(), sleeps=probe.bursts.tallies)
         return sample
+
+
+def _places(runtime: Runtime) -> tuple[tuple[int, int], ...]:
+    """The condition variables and mutexes of its locks that are in use, as the probe has them."""
+    form = runtime.layout
+    return tuple(
+        (lock.address + form.gil_cond, lock.address + form.gil_size) for lock in runtime.locks if lock.is_enabled
+    )

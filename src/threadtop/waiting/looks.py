@@ -1,0 +1,209 @@
+"""Looks: what one thread of a process is blocked on right now, with as few reads as that takes (proc(5)).
+
+A thread whose ``schedstat`` is as it was at the last look has not run since: it is still blocked on the same.  Else
+``wchan`` is read, and ``syscall`` where the kernel function does not tell: to know CPython's GIL from other locks,
+and by its descriptor a socket from a terminal.  Where neither may be read the state in ``stat`` must do.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from threadtop.errors import DeniedError, GoneError, ThreadtopError
+from threadtop.procfs import reasons, syscalls
+from threadtop.waiting.machines import machine_of
+
+if TYPE_CHECKING:
+    from threadtop.procfs.reader import ProcReader
+    from threadtop.procfs.reasons import Kind
+
+LINK_NS: Final = 1_000_000_000  # what a descriptor is may change: it is read again after so long
+AGAIN_NS: Final = 10_000_000_000  # to what was denied, and which machine it is: it may have called exec
+MOST_LINKS: Final = 1024  # remembered of one process
+_NEVER_RAN: Final = b"0 0 0\n"  # schedstat of a kernel that does not count: it says nothing
+_BYTES: Final = 512
+_FUTEX: Final = frozenset(("futex", "futex_time64"))
+_ASLEEP: Final = "S"  # the state where it makes no difference
+_VAGUE: Final = frozenset(("other", "unknown"))
+_FD_MASK: Final = 0xFFFFFFFF
+
+
+class Thread:
+    """One thread that is looked at; ``rounds`` are weights by kind, ``looks`` those that found it blocked."""
+
+    __slots__ = ("descriptors", "kind", "line", "looks", "rounds", "seen", "tid")
+
+    def __init__(self, tid: int, seen: int) -> None:
+        """A thread first listed in round ``seen``."""
+        self.tid = tid
+        self.seen = seen
+        self.line = b""
+        self.kind: Kind | None = None  # as the last look found it; None: awake
+        self.looks = 0
+        self.rounds: dict[Kind, int] = {}
+        self.descriptors: dict[str, int] = {}
+
+    def credit(self, kind: Kind | None, now: int) -> None:
+        """Let one look stand for the rounds since the last; one that found it awake says nothing of its waits."""
+        if kind is not None:
+            self.looks += 1
+            self.rounds[kind] = self.rounds.get(kind, 0) + now - self.seen
+        self.seen = now
+
+
+class Looks:
+    """Looks at the threads of one process; ``denied`` is whether a part of what it reads was not allowed."""
+
+    def __init__(self, reader: ProcReader, pid: int) -> None:
+        """Nothing is known of ``pid``; all descriptors are ``reader``'s."""
+        self.denied = False
+        self.gil_places: tuple[tuple[int, int], ...] = ()  # from the first address up to the second
+        self._reader = reader
+        self._pid = pid
+        self._machine: str | None = None
+        self._allowed = {"wchan": True, "syscall": True}
+        self._has_schedstat = True
+        self._has_wchan = False  # seen to say something: a kernel may be built so that it never does
+        self._links: dict[int, tuple[int, str]] = {}
+        self._again_ns: int | None = None
+
+    @property
+    def tells_gil(self) -> bool:
+        """Whether a wait for CPython's GIL is told from that for another lock."""
+        return bool(self.gil_places) and self._allowed["syscall"]
+
+    def drop(self, thread: Thread) -> None:
+        """Give a thread's descriptors back."""
+        while thread.descriptors:
+            self._reader.drop(thread.descriptors.popitem()[1])
+
+    def look(self, thread: Thread, now_ns: int) -> Kind | None:
+        """What a thread is blocked on at this moment; None: it is runnable.  Raises GoneError once it has ended."""
+        if self._again_ns is None or now_ns >= self._again_ns:
+            self._again_ns = now_ns + AGAIN_NS
+            self._machine, self._allowed, self.denied = None, {"wchan": True, "syscall": True}, False
+        line = self._schedstat(thread)
+        if line == thread.line and line and line != _NEVER_RAN and thread.kind is not None:
+            return thread.kind
+        # The line is older than what is read now: a thread that runs in between has another one at the next look.
+        thread.line, thread.kind = line, None
+        thread.kind = self._kind(thread, now_ns)
+        return thread.kind
+
+    def _schedstat(self, thread: Thread) -> bytes:
+        """The counters of a thread, b"" on a kernel without; raises GoneError."""
+        if not self._has_schedstat:
+            return b""
+        try:
+            return self._read(thread, "schedstat")
+        except GoneError:
+            self._read(thread, "stat")  # raises as well, if it is the thread that is gone
+        self._has_schedstat = False
+        return b""
+
+    def _kind(self, thread: Thread, now_ns: int) -> Kind | None:
+        wchan = self._optional(thread, "wchan")
+        if wchan == b"0" and self._has_wchan:
+            return None
+        if wchan == b"0":
+            wchan = b""
+        self._has_wchan = self._has_wchan or bool(wchan)
+        function, found = _of_wchan(wchan)
+        if found is not None and not (found == "lock" and self.gil_places):
+            return found
+        line = self._optional(thread, "syscall")
+        if line.startswith(b"running"):
+            return None
+        call, argument = self._call(line)
+        if call in _FUTEX and any(first <= argument < end for first, end in self.gil_places):
+            return "gil"
+        return found or self._by_call(thread, function, call, argument, now_ns)
+
+    def _by_call(self, thread: Thread, function: str, call: str, argument: int, now_ns: int) -> Kind | None:
+        """Where the kernel function does not tell: by the system call, and if that does not, by the state."""
+        target = self._target(thread, argument, now_ns) if call in reasons.TRANSFERS else ""
+        if function and call:  # without a kernel function it may be stopped in its call
+            kind = reasons.kind(_ASLEEP, function, call, target)
+            if kind not in _VAGUE:
+                return kind
+        state = _state(self._read(thread, "stat"))
+        return None if state == "R" else reasons.kind(state, function, call, target)
+
+    def _call(self, line: bytes) -> tuple[str, int]:
+        """The name of a system call and its first argument; "" outside of one, or where it may not be read."""
+        fields = line.split(b" ", 2)
+        try:
+            number, argument = int(fields[0]), int(fields[1], 16)
+        except (ValueError, IndexError):
+            return "", 0
+        if number < 0:
+            return "", 0
+        if self._machine is None:
+            self._machine = machine_of(self._reader, self._pid)
+        return syscalls.name(self._machine, number), argument
+
+    def _target(self, thread: Thread, fd: int, now_ns: int) -> str:
+        """What the descriptor of a call is; by way of the thread, for the main thread may have ended before it."""
+        fd &= _FD_MASK
+        until_ns, target = self._links.get(fd, (0, ""))
+        if now_ns < until_ns:
+            return target
+        try:
+            target = self._reader.descriptor_link(f"{self._pid}/task/{thread.tid}", fd)
+        except (GoneError, DeniedError, ThreadtopError, OSError):
+            target = ""
+        if len(self._links) >= MOST_LINKS:
+            self._links.clear()
+        self._links[fd] = now_ns + LINK_NS, target
+        return target
+
+    def _optional(self, thread: Thread, name: str) -> bytes:
+        """A file that may be denied or missing: b"" then; raises GoneError if it is the thread that is gone."""
+        if not self._allowed[name]:
+            return b""
+        try:
+            return self._read(thread, name)
+        except DeniedError:
+            self._allowed[name], self.denied = False, True
+        except GoneError:
+            self._read(thread, "stat")
+            self._allowed[name] = False
+        return b""
+
+    def _read(self, thread: Thread, name: str) -> bytes:
+        """A file of a thread, by a kept descriptor if there may be more of them; raises GoneError, DeniedError."""
+        reader = self._reader
+        descriptor = thread.descriptors.get(name)
+        try:
+            if descriptor is None and reader.kept < _share(reader.limit, name):
+                descriptor = reader.keep(self._pid, thread.tid, name)
+                if descriptor is not None:
+                    thread.descriptors[name] = descriptor
+            if descriptor is None:
+                return reader.read_task(self._pid, thread.tid, name)
+            reader.reads[name] += 1
+            return os.pread(descriptor, _BYTES, 0)
+        except ProcessLookupError as error:
+            raise GoneError(str(thread.tid)) from error
+        except PermissionError as error:
+            raise DeniedError(name) from error
+
+
+def _share(limit: int, name: str) -> int:
+    """How many descriptors may be kept before one on this file: the last quarter is for what every look reads."""
+    return limit if name == "schedstat" else limit * 3 // 4
+
+
+@lru_cache(maxsize=512)
+def _of_wchan(wchan: bytes) -> tuple[str, Kind | None]:
+    """A kernel function, and the kind of waiting where it alone tells."""
+    function = wchan.decode("ascii", "replace")
+    kind = reasons.kind(_ASLEEP, function)
+    return function, None if kind in _VAGUE else kind
+
+
+def _state(stat: bytes) -> str:
+    """The state in ``stat``: after the name, which may hold anything."""
+    return stat[stat.rfind(b")") + 2 :][:1].decode("ascii", "replace")
