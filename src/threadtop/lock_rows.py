@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from threadtop.blocked import LockKind
+    from threadtop.blocked import LatelyLock, LockKind
 
 
 MOST_WAITS: Final = 256  # of one lock that are told one by one
@@ -60,7 +60,8 @@ class LocksRow(NamedTuple):
 
     ``why_not`` is the rule that hides owners ("" none does), ``remedy`` the least that lifts it.  ``suspected`` are
     closed chains in which some wait has a timeout, or may have one: they need not last.  ``left_out`` counts futexes
-    with waiters that are not among ``locks``.
+    with waiters that are not among ``locks``; ``lately`` and ``lately_waits`` are as in LocksSample,
+    without GILs.
     """
 
     locks: tuple[LockRow, ...]
@@ -69,3 +70,5 @@ class LocksRow(NamedTuple):
     remedy: str
     suspected: tuple[Deadlock, ...] = ()
     left_out: int = 0
+    lately: tuple[LatelyLock, ...] = ()
+    lately_waits: int = 0
