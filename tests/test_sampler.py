@@ -206,6 +206,19 @@ def test_everything_is_read_whole_for_headless_output(proc: FakeProc, sampler: S
     assert sample.processes[10].command == "retitled"
 
 
+def test_a_title_is_read_again_whenever_it_may_have_changed(proc: FakeProc, sampler: Sampler) -> None:
+    """What a database writes over its command line says what it waits for; other command lines stay, unless shown."""
+    proc.process(10, 1, cmdline=b"postgres: app shop SELECT\0\0\0")
+    proc.process(20, 1, cmdline=b"/bin/tool\0--name: x\0")
+    sampler.sample()
+    for pid, cmdline in ((10, b"postgres: app shop UPDATE waiting\0"), (20, b"/bin/other\0--name: y\0")):
+        proc.set_cmdline(pid, cmdline)
+        proc.run(pid, pid)
+    sample = sampler.sample()
+    assert sample.processes[10].command == "postgres: app shop UPDATE waiting"
+    assert sample.processes[20].command == "/bin/tool --name: x"
+
+
 def test_state_change_brings_a_new_wchan(proc: FakeProc, sampler: Sampler) -> None:
     """A thread that was woken and has not yet run does not keep the function it slept in."""
     proc.process(10, 2)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import pwd
 import signal
 import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from threadtop import __version__, fields, filters, targets, text
+from threadtop import arguments as values
+from threadtop.arguments import seconds as seconds  # noqa: PLC0414 threadtop gil finds it here
 from threadtop.errors import EXIT_FAILURE, EXIT_OK, TargetError, ThreadtopError, UsageError
 from threadtop.feed import LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.procfs.reader import ProcReader
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
     from threadtop.tui.signals import Signals
 
-MOST_COUNT: Final = 1_000_000  # frames, or columns of a line
 EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
+EXPLAIN_S, EXPLAIN_LEAST_S, EXPLAIN_MOST_S = 5.0, 0.5, 3600.0  # how long --explain watches
 THEMES: Final = ("dark", "ansi", "blue-yellow", "mono")
 
 
@@ -51,6 +52,8 @@ class Options:
     colour: bool = True
     theme: str | None = None
     readonly: bool = False
+    explain: bool = False
+    page: str | None = None
 
     def view(self, base: View) -> View:
         """``base`` with what was asked for on the command line."""
@@ -90,13 +93,16 @@ def _parser() -> Parser:
         usage=(
             "threadtop [options] [PID | NAME]\n"
             "       threadtop [options] -- COMMAND [ARG ...]\n"
+            "       threadtop --explain [-d SECONDS] [--json] [-p PID | NAME | -- COMMAND [ARG ...]]\n"
             "       threadtop gil [-d SECONDS] [--json] PID | NAME | -- COMMAND [ARG ...]"
         ),
         description="What are the threads of this machine doing, and why are they not running?",
         epilog=(
             "Keys, columns and what each number means: press ? on the screen.  "
             "Who holds a Python process's GIL and who waits for it, as a text: threadtop gil PID "
-            "(threadtop gil --help)."
+            "(threadtop gil --help).  "
+            "Exit code: 0, 1 a failure, 2 bad usage, 130 interrupted; of --explain: 0 nothing found (or only "
+            "observations), 1 a problem found, 2 bad usage or nothing to watch."
         ),
         allow_abbrev=False,
     )
@@ -109,8 +115,15 @@ def _parser() -> Parser:
     say("-b", "--batch", action="store_true", help="print frames as text instead of the screen")
     say("--once", action="store_true", help="print one frame as text and end")
     say("--json", action="store_true", help="with --once or -b: print JSON, one document a line")
+    say(
+        "--explain",
+        action="store_true",
+        help=f"watch for some seconds (-d, {EXPLAIN_S:g}), print findings with their evidence, and end: of the process "
+        "or processes named, or of the machine",
+    )
     say("-o", "--sort", metavar="FIELD", help="sort by a column; -FIELD or +FIELD turn the order")
     say("-O", "--list-fields", action="store_true", help="list the columns and end")
+    say("--page", metavar="NAME", help="print a page on a column, a finding or a subject and end; list: their names")
     say("--columns", metavar="A,B,...", help="show these columns")
     say("--filter", metavar="EXPR", help="only threads that match, e.g. 'cpu>5 user=www name~worker'")
     say("-i", "--hide-idle", action="store_true", default=None, help="leave idle threads out")
@@ -139,23 +152,25 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
     if (name is not None) + bool(pids) + bool(command) > 1:
         message = "a PID, a NAME and a command to start cannot be combined"
         raise UsageError(message, "name one of them")
-    if said.json and not (said.once or said.batch):
-        message = "--json needs --once or -b"
+    if said.explain:
+        _refuse_with_explain(said)
+    if said.json and not (said.once or said.batch or said.explain):
+        message = "--json needs --once, -b or --explain"
         raise UsageError(message, "add --once for one document")
-    sort, descending = _sort(said.sort)
+    sort, descending = values.sort(said.sort)
     options = Options(
-        interval_s=None if said.delay is None else seconds(said.delay, LEAST_INTERVAL_S, MOST_INTERVAL_S, "-d 1"),
-        frames=1 if said.once else _whole(said.frames, "-n"),
+        interval_s=_interval_s(said),
+        frames=1 if said.once else values.whole(said.frames, "-n"),
         pids=frozenset(pids) or None,
         command=tuple(command),
-        headless=said.once or said.batch,
+        headless=said.once or said.batch or said.explain,
         json=said.json,
-        width=_whole(said.width, "-w"),
-        columns=_columns(said.columns),
+        width=values.whole(said.width, "-w"),
+        columns=values.columns(said.columns),
         sort=sort,
         descending=descending,
         filter=filters.parse_filter(said.filter) if said.filter else None,
-        user=_user(said.user),
+        user=values.user(said.user),
         layout=said.layout,
         threads=said.threads,
         hide_idle=said.hide_idle,
@@ -164,6 +179,8 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
         colour=not said.no_colour,
         theme=said.theme,
         readonly=said.readonly,
+        explain=said.explain,
+        page=said.page,
     )
     if options.frames is not None and not options.headless:
         message = "-n needs -b"
@@ -183,48 +200,31 @@ def split_command(arguments: Sequence[str], prog: str = "threadtop") -> tuple[li
     return own[:at], own[at + 1 :]
 
 
-def seconds(value: str, least_s: float, most_s: float, example: str) -> float:
-    """The value of -d in s; raises UsageError where it is none, or out of bounds."""
-    try:
-        asked_s = float(value)
-    except ValueError:
-        asked_s = -1.0
-    if not least_s <= asked_s <= most_s:
-        message = f"-d wants seconds between {least_s:g} and {most_s:g}, not {value[:40]!r}"
-        raise UsageError(message, f"try {example}")
-    return asked_s
-
-
-def _whole(value: str | None, flag: str) -> int | None:
-    if value is None:
+def _interval_s(said: argparse.Namespace) -> float | None:
+    if said.delay is None:
         return None
-    if not (
-        value.isascii() and value.isdigit() and len(value) <= len(str(MOST_COUNT)) and 0 < int(value) <= MOST_COUNT
-    ):
-        message = f"{flag} wants a whole number from 1 to {MOST_COUNT}, not {value[:40]!r}"
-        raise UsageError(message, f"try {flag} 80" if flag == "-w" else f"try {flag} 5")
-    return int(value)
+    if said.explain:
+        return seconds(said.delay, EXPLAIN_LEAST_S, EXPLAIN_MOST_S, f"-d {EXPLAIN_S:g}")
+    return seconds(said.delay, LEAST_INTERVAL_S, MOST_INTERVAL_S, "-d 1")
 
 
-def _columns(value: str | None) -> tuple[str, ...] | None:
-    return tuple(field.key for field in fields.find_all(value.split(","))) if value else None
-
-
-def _user(value: str | None) -> str | None:
-    if value is None or (value.isascii() and value.isdigit()):
-        return value  # a uid need not have a name
-    try:
-        return pwd.getpwnam(value).pw_name
-    except (KeyError, ValueError):
-        message = f"there is no user {value!r}"
-        raise UsageError(message, "use -u NAME, or -u UID for one without a name") from None
-
-
-def _sort(value: str | None) -> tuple[str | None, bool | None]:
-    if value is None:
-        return None, None
-    sign, name = (value[0], value[1:]) if value[:1] in ("+", "-") else ("", value)
-    return fields.find(name).key, {"": None, "+": True, "-": False}[sign]
+def _refuse_with_explain(said: argparse.Namespace) -> None:
+    """Options that shape a table or repeat it have no place in a report; raises UsageError."""
+    table = {
+        "--once": said.once,
+        "-b": said.batch,
+        "-n": said.frames,
+        "-u": said.user,
+        "-o": said.sort,
+        "--columns": said.columns,
+        "--filter": said.filter,
+        "--layout": said.layout,
+        "--hide-idle": said.hide_idle,
+    }
+    given = [flag for flag, value in table.items() if value]
+    if given:
+        message = f"--explain and {given[0]} cannot be combined"
+        raise UsageError(message, "--explain prints findings, not a table: leave the other out")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -257,16 +257,33 @@ def _run(arguments: Sequence[str]) -> int:
     if list_fields:
         print("\n".join(field_lines()))
         return EXIT_OK
+    if options.page is not None:
+        from threadtop import headless  # noqa: PLC0415
+
+        return headless.print_page(options.page, options.width)
     if options.headless:
         end_cleanly()
     else:
         _require_terminal()
-    options = _attached(options, name)
+    try:
+        return _front(_attached(options, name))
+    except TargetError as error:
+        if not options.explain:
+            raise
+        raise UsageError(error.what, error.remedy) from None  # its exit code 1 says that a problem was found
+
+
+def _front(options: Options) -> int:
+    """Start the command, if one was given, and run the front end that was asked for."""
     signals = None if options.headless else _kept_signals()
     command = targets.Command(options.command, to_file=not options.headless) if options.command else None
     if command is not None:
         options = replace(options, pids=frozenset({command.pid}))
     try:
+        if options.explain:
+            from threadtop import explain  # noqa: PLC0415
+
+            return explain.run(options, command)
         if signals is None:
             from threadtop import headless  # noqa: PLC0415
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import pwd
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
+from threadtop import cgroups
 from threadtop.procfs import parse
 from threadtop.sample import CgroupSample, CpuTimes, HostSample
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from threadtop.procfs.reader import ProcReader
 
 SWAP_PASSES: Final = 8  # swap moves slowly, and psutil reads all of vmstat for it
-CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 
 class HostReader:
@@ -82,47 +83,13 @@ def user_name(uid: int) -> str:
         return str(uid)
 
 
-def find_cgroup(reader: ProcReader, root: Path = CGROUP_ROOT) -> Path | None:
+def find_cgroup(reader: ProcReader, root: Path = cgroups.ROOT) -> Path | None:
     """The folder of our own cpu cgroup, v2 or v1, or None where there is no quota to read (cgroups(7))."""
     raw = reader.read_global("self/cgroup")
-    if not raw:
-        return None
-    paths = parse.parse_cgroups(raw)
-    if "cpu" in paths:
-        folder = root / "cpu" / paths["cpu"].lstrip("/")
-    else:
-        folder = root / paths.get("", "").lstrip("/")
-    # Inside a container the path is the host's while the mount shows our own group at its root.
-    for candidate in (folder, root / "cpu", root):
-        if (candidate / "cpu.stat").exists():
-            return candidate
-    return None
+    return cgroups.folder(parse.parse_cgroups(raw), root) if raw else None
 
 
 def read_cgroup(folder: Path) -> CgroupSample | None:
-    """Quota and throttling of a cgroup; None where it has no quota (cpu.max, cpu.cfs_quota_us)."""
-    try:
-        limit = _content(folder, "cpu.max")
-        if limit is not None:
-            quota, period = limit.split()
-        else:
-            quota, period = (_content(folder, "cpu.cfs_quota_us") or b"-1").strip(), b""
-        if quota in (b"max", b"-1"):
-            return None
-        period = period or _content(folder, "cpu.cfs_period_us") or b""
-        stat = parse.parse_key_numbers(_content(folder, "cpu.stat") or b"")
-        return CgroupSample(int(quota) / int(period), stat["nr_periods"], stat["nr_throttled"])
-    except (OSError, ValueError, KeyError, ZeroDivisionError):
-        return None
-
-
-def _content(folder: Path, name: str) -> bytes | None:
-    """A file of a cgroup, or None; read each pass, so without pathlib's detours."""
-    try:
-        descriptor = os.open(f"{folder}/{name}", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        return os.read(descriptor, 4096)
-    finally:
-        os.close(descriptor)
+    """Quota and throttling of a cgroup; None where it has no quota."""
+    use = cgroups.use(folder)
+    return CgroupSample(use.quota_cores, use.periods, use.throttled) if use else None

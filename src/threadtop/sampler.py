@@ -216,8 +216,10 @@ class Sampler:
         if leader is not None and leader.read_pass != self._pass and MEMORY in self._interest.needs:
             self._read_whole(process, leader, stat_only=True)
         is_shown = self._interest.everything or process.pid in self._visible_pids
-        # A command line seldom changes (setproctitle): unless it is shown, a look now and then will do.
-        if is_shown and (CMDLINE in self._interest.needs or not (self._pass + process.pid) % IDENTITY_PASSES):
+        # A command line seldom changes: unless it is shown, a look now and then will do.  A title that the program
+        # wrote over it says what it is at.
+        is_due = CMDLINE in self._interest.needs or not (self._pass + process.pid) % IDENTITY_PASSES
+        if process.has_title or (is_shown and is_due):
             self._whole.read_identity(process)
 
     def _list_tasks(self, process: Process) -> None:

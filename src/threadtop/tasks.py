@@ -110,6 +110,12 @@ class Process:
         self.rss_bytes = 0
         self.vsize_bytes = 0
 
+    @property
+    def has_title(self) -> bool:
+        """Whether its program wrote a title over its arguments (setproctitle): one text with spaces, and no others."""
+        title = self.cmdline_raw.rstrip(b"\0 ")
+        return b": " in title and b"\0" not in title
+
     def add(self, task: Task, now: int, *, hot: bool) -> None:
         """Take in a task that was read; a thread that has just started is hot."""
         self.tasks[task.tid] = task

@@ -8,20 +8,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from threadtop.findings import gil, gil_calm
+from threadtop.findings import blocked, busy, cpu, databases, gil, gil_calm, locks, measures, switches, threads
 
 if TYPE_CHECKING:
+    from threadtop.findings.trends import Trends
     from threadtop.snapshot import Finding, Snapshot
 
 PROBLEM: Final = 50.0  # severity from which a finding is a problem, and not an observation
 
 
-def diagnose(snapshot: Snapshot) -> tuple[Finding, ...]:
-    """All findings, the most severe first, then by pid."""
+def diagnose(snapshot: Snapshot, trends: Trends | None = None) -> tuple[Finding, ...]:
+    """All findings, the most severe first, then by pid; called once for a snapshot that ``trends`` has taken.
+
+    Without ``trends`` the rules that need to see more than one snapshot say nothing.
+    """
     watched = [row for row in snapshot.processes.values() if row.gil is not None]
-    if not watched:
-        return ()
-    idle_cores = gil.idle_cores(snapshot.host)
-    found = [finding for row in watched for finding in gil.findings(row, idle_cores)]
-    found += gil_calm.fine_groups(watched)
+    found: list[Finding] = []
+    if watched:
+        idle_cores = gil.idle_cores(snapshot.host)
+        found += [finding for row in watched for finding in gil.findings(row, idle_cores)]
+        found += gil_calm.fine_groups(watched)
+    found += locks.deadlocks(snapshot)
+    if trends is not None:
+        held = trends.holds(
+            candidate
+            for family in (cpu, busy, switches, blocked, databases, locks, threads)
+            for candidate in family.candidates(snapshot, trends)
+        )
+        found += measures.folded(held, trends.close)
     return tuple(sorted(found, key=lambda finding: (-finding.severity, finding.pid, finding.kind)))
