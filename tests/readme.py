@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from threadtop import fields
+from threadtop import fields, pages
 from threadtop.tui import commands
 
 README = Path(__file__).parent.parent / "README.md"
+PAGES = "src/threadtop/pages"
 
 
 def keys_table() -> str:
@@ -25,13 +26,23 @@ def columns_table() -> str:
     lines = ["| column | key and aliases | what it is | from |", "|---|---|---|---|"]
     for field in fields.FIELDS:
         names = ", ".join(f"`{name}`" for name in dict.fromkeys((field.key, *field.aliases)))
-        lines.append(f"| {field.title} | {names} | {field.help} | {field.source} |")
+        title = f"[{field.title}]({PAGES}/{field.page}.md)"
+        lines.append(f"| {title} | {names} | {field.help} | {field.source} |")
+    return "\n".join(lines)
+
+
+def pages_table() -> str:
+    """Every page with its one sentence and the findings it explains."""
+    lines = ["| page | what it says | findings |", "|---|---|---|"]
+    for page in pages.all_pages():
+        kinds = ", ".join(f"`{kind}`" for kind in page.findings)
+        lines.append(f"| [{page.title}]({PAGES}/{page.key}.md) | {page.summary} | {kinds} |")
     return "\n".join(lines)
 
 
 def filled(text: str) -> str:
     """README.md with its generated parts made anew."""
-    for name, table in (("keys", keys_table()), ("columns", columns_table())):
+    for name, table in (("keys", keys_table()), ("columns", columns_table()), ("pages", pages_table())):
         pattern = re.compile(f"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
         block = f"<!-- {name} -->\n{table}\n<!-- /{name} -->"
         text = pattern.sub(lambda _, block=block: block, text)

@@ -1,12 +1,14 @@
-"""The screens that are not the main one: help, the column picker, menus to choose from."""
+"""The screens that are not the main one: help, pages, the column picker, menus to choose from."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from collections import deque
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from textual.screen import Screen
 
-from threadtop import fields, text
+from threadtop import fields, pages, text
+from threadtop.pages import markdown
 from threadtop.tui import help as help_text
 from threadtop.tui.commands import Action, bindings
 from threadtop.tui.footer import Footer
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from threadtop.tui.paint import Line
 
 Result = TypeVar("Result")
+MOST_LINKS: Final = 9  # of a page that have a key
+MOST_STEPS: Final = 100  # back from page to page
 
 
 class Title(Painted):
@@ -41,16 +45,40 @@ class Title(Painted):
 
 
 class HelpScreen(Screen[None]):
-    """Every key, column and number."""
+    """What is looked at, with its page; then every key, column and number."""
 
-    ACTIONS = (Action("close", "escape,q,question_mark,h,f1,backspace", "Esc", "close the help", "close"),)
+    ACTIONS = (
+        Action("close", "escape,q,question_mark,h,f1,backspace", "Esc", "close the help", "close"),
+        Action("section(1)", "tab", "Tab", "next part: keys, numbers, columns, pages", "next part"),
+        Action("section(-1)", "shift+tab", "Shift+Tab", "previous part"),
+        Action("pages", "P", "P", "pages that explain", "pages"),
+    )
     BINDINGS: ClassVar[list[Any]] = [*bindings(ACTIONS)]
+
+    def __init__(self, about: help_text.About = help_text.NOTHING) -> None:
+        """Begin with what was asked about."""
+        super().__init__()
+        self._about = about
+        self._text = help_text.HelpText(about)
 
     def compose(self) -> ComposeResult:
         """Title, text, footer."""
-        yield Title("threadtop: keys, numbers and columns")
-        yield help_text.HelpText()
+        yield Title("threadtop: Tab goes on to keys, numbers, columns, pages")
+        yield self._text
         yield Footer(self.ACTIONS)
+
+    def action_section(self, by: int) -> None:
+        """To another part."""
+        self._text.turn_to_section(by)
+
+    def action_pages(self) -> None:
+        """Choose a page."""
+
+        def take(key: str | None) -> None:
+            if key is not None:
+                self.app.push_screen(PageScreen(key))
+
+        self.app.push_screen(page_menu(self._about.shown_page), take)
 
     def action_close(self) -> None:
         """Back to where we were."""
@@ -90,6 +118,59 @@ class ChoiceScreen(Screen[Result], Generic[Result]):
     def action_close(self) -> None:
         """Take none."""
         self.dismiss(None)
+
+
+class PageScreen(Screen[None]):
+    """One page that explains, and those it links to."""
+
+    ACTIONS = (
+        Action("back", "escape,q,question_mark,h,f1,backspace", "Esc", "back", "back"),
+        Action("link(1)", "1", "1 2 3", "open the page with this number", "open a link"),
+        Action("pages", "P", "P", "all pages", "pages"),
+    )
+    BINDINGS: ClassVar[list[Any]] = [
+        *bindings(ACTIONS),
+        *((str(number), f"link({number})", "") for number in range(2, MOST_LINKS + 1)),
+    ]
+
+    def __init__(self, key: str) -> None:
+        """Show the page ``key``."""
+        super().__init__()
+        self._text = help_text.PageText(key)
+        self._before: deque[tuple[str, int]] = deque(maxlen=MOST_STEPS)
+
+    def compose(self) -> ComposeResult:
+        """Title, text, footer."""
+        yield Title("threadtop: what the numbers mean")
+        yield self._text
+        yield Footer(self.ACTIONS)
+
+    def turn_to(self, key: str) -> None:
+        """Show another page; Esc leads back to this one."""
+        self._before.append((self._text.key, self._text.offset_rows))
+        self._text.turn_to(key)
+
+    def action_link(self, number: int) -> None:
+        """Open the page that a link leads to."""
+        links = markdown.links(pages.page(self._text.key).text)
+        if number <= len(links):
+            self.turn_to(links[number - 1].key)
+
+    def action_pages(self) -> None:
+        """Choose a page."""
+        self.app.push_screen(page_menu(self._text.key), lambda key: self.turn_to(key) if key else None)
+
+    def action_back(self) -> None:
+        """The page before, or where we were."""
+        if self._before:
+            self._text.turn_to(*self._before.pop())
+        else:
+            self.dismiss(None)
+
+
+def page_menu(chosen: str | None = None) -> ChoiceScreen[str]:
+    """A menu of all pages."""
+    return ChoiceScreen("Pages", [(page.key, page.key, page.title) for page in pages.all_pages()], chosen)
 
 
 class ColumnsScreen(Screen[tuple[str, ...]]):
