@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
 import scripted  # noqa: E402 the scripted world is the tests'
+import scripted_findings  # noqa: E402
 import scripted_gil  # noqa: E402
 from threadtop.cli import Options  # noqa: E402
 from threadtop.config import Preferences  # noqa: E402
@@ -29,6 +30,8 @@ from threadtop.tui.app import ThreadtopApp  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from threadtop.snapshot import Snapshot
+
 DIGEST_KEY = b"svg-sha256"
 FONT = "DejaVu Sans Mono"
 ADVANCE = 1233 / 2048  # of its characters, in its size
@@ -38,39 +41,53 @@ TEXT = re.compile(r'<text (?P<style>class="[^"]*") x="(?P<x>[\d.]+)" (?P<line>y=
 
 
 class Picture(NamedTuple):
-    """One picture: its file name, size in cells, theme, the keys pressed before it is taken, and how a GIL is known."""
+    """One picture: its file name, size in cells, theme, the keys pressed before it is taken, and what goes on.
+
+    ``shows`` is how a GIL is known, ``findings`` for more of them than that of a GIL, "" for none.
+    """
 
     name: str
     width: int
     height: int
     theme: str
     keys: tuple[str, ...] = ()
-    gil: str = ""
+    shows: str = ""
 
+
+TIME = (*"/worker-1", "enter", "enter", "tab")
 
 PICTURES = (
-    Picture("main", 120, 34, "dark", gil="exact"),
-    Picture("gil", 120, 30, "dark", ("f",), gil="exact"),
-    Picture("gil-asleep", 120, 36, "dark", ("f",), gil="asleep"),
-    Picture("gil-estimate", 80, 24, "dark", ("f",), gil="estimate"),
-    Picture("narrow", 80, 24, "ansi", gil="exact"),
+    Picture("main", 120, 34, "dark", shows="findings"),
+    Picture("time", 120, 24, "dark", TIME, shows="findings"),
+    Picture("findings", 120, 30, "dark", ("f",), shows="findings"),
+    Picture("gil", 120, 30, "dark", ("f", "enter"), shows="exact"),
+    Picture("gil-asleep", 120, 36, "dark", ("f", "enter"), shows="asleep"),
+    Picture("gil-estimate", 80, 24, "dark", ("f", "enter"), shows="estimate"),
+    Picture("narrow", 80, 24, "ansi", shows="findings"),
     Picture("tree", 120, 34, "dark", ("t",)),
     Picture("groups", 120, 24, "dark", ("v", "v", "v")),
     Picture("process", 120, 24, "dark", ("down", "enter")),
-    Picture("overview", 120, 34, "dark", ("down", "enter", "tab", "tab")),
-    Picture("mono", 120, 34, "mono", gil="exact"),
+    Picture("overview", 120, 34, "dark", ("down", "enter", "shift+tab")),
+    Picture("mono", 120, 34, "mono", shows="findings"),
 )
+
+
+def snapshots_of(picture: Picture) -> Iterable[Snapshot]:
+    """The scripted seconds before the picture."""
+    if picture.shows == "findings":
+        return scripted_findings.ticks()
+    return scripted_gil.ticks(kind=picture.shows) if picture.shows else scripted.ticks()
 
 
 async def svg_of(picture: Picture) -> str:
     """The picture as SVG, always the same for the same program."""
     app = ThreadtopApp(Options(theme=picture.theme), Preferences(), Feed(ScriptedSource([]), 1.0))
     async with app.run_test(size=(picture.width, picture.height)) as pilot:
-        for snapshot in scripted_gil.ticks(kind=picture.gil) if picture.gil else scripted.ticks():
+        for snapshot in snapshots_of(picture):
             app.take(scripted.lacking(snapshot, HOSTILE))
             await pilot.pause()
         for key in picture.keys:
-            await pilot.press(key)
+            await pilot.press("slash" if key == "/" else "minus" if key == "-" else key)
             await pilot.pause()
         svg = app.export_screenshot(title="threadtop")
     # Textual marks ids and classes with a number of the run.

@@ -52,6 +52,7 @@ class T(NamedTuple):
     nice: int = 0
     born: int = 0
     died: int = 10_000
+    words: str = ""  # what it is blocked on, where its system call was read
 
 
 class P(NamedTuple):
@@ -100,20 +101,25 @@ PROCESSES = (
     P(NGINX, 1, "root", "nginx: master process /usr/sbin/nginx -g daemon off;", 4.2, 950_000, (
         T(NGINX, "nginx", "sigsuspend", time_s=0.2),)),
     P(913, NGINX, "www-data", "nginx: worker process", 11.9, 950_000, (
-        T(913, "nginx", _EPOLL, cpu=1.4, wait=0.1, vol=612, invol=3, system=0.6, time_s=1900, core=3),)),
+        T(913, "nginx", _EPOLL, cpu=1.4, wait=0.1, vol=612, invol=3, system=0.6, time_s=1900, core=3,
+          words="epoll fd 9: 17 fds"),)),
     P(1850, 1, "postgres", "/usr/lib/postgresql/16/bin/postgres -D /var/lib/postgresql/16/main", 29.4, 1_000_000, (
         T(1850, "postgres", _EPOLL, time_s=44),)),
     P(POSTGRES, 1850, "postgres", "postgres: 16/main: checkpointer", 171.0, 1_000_000, (
-        T(POSTGRES, "postgres", "folio_wait_bit_common", state="D", cpu=0.2, vol=12, system=0.9, time_s=311, core=1),)),
+        T(POSTGRES, "postgres", "folio_wait_bit_common", state="D", cpu=0.2, vol=12, system=0.9, time_s=311, core=1,
+          words="disk: /var/lib/postgresql/16/main/base/16384/2619"),)),
     P(1902, 1850, "postgres", "postgres: 16/main: app shop 10.0.4.17(51234) SELECT", 212.0, 7300, (
-        T(1902, "postgres", _EPOLL, cpu=14.2, wait=0.9, vol=402, invol=21, time_s=836, core=3),)),
+        T(1902, "postgres", "sk_wait_data", cpu=14.2, wait=0.9, vol=402, invol=21, time_s=836, core=3,
+          words="recv fd 11 <- 10.0.4.17:51234 (established)"),)),
     P(ENVOY, 1, "envoy", "/usr/local/bin/envoy -c /etc/envoy/envoy.yaml --concurrency 4", 88.3, 612_000, (
         T(ENVOY, "envoy", _EPOLL, cpu=0.1, vol=5, time_s=280),
         T(2209, "dog:main_thread", _LOCK, vol=4, cpu=0.1, time_s=9),
         T(2210, "dog:workers_gua", _LOCK, time_s=9),
         T(2211, "wrk:worker_0", _EPOLL, cpu=9.8, wait=0.6, vol=1420, invol=14, system=0.5, time_s=8123, core=0),
-        T(2212, "wrk:worker_1", _LOCK, cpu=3.1, wait=0.4, vol=1980, invol=2, system=0.7, time_s=8011, core=1),
-        T(2213, "wrk:worker_2", _LOCK, cpu=2.8, wait=0.3, vol=1764, invol=2, system=0.7, time_s=7967, core=3),
+        T(2212, "wrk:worker_1", _LOCK, cpu=3.1, wait=0.4, vol=1980, invol=2, system=0.7, time_s=8011, core=1,
+          words="futex 0x7f..e40 (for ever)"),
+        T(2213, "wrk:worker_2", _LOCK, cpu=2.8, wait=0.3, vol=1764, invol=2, system=0.7, time_s=7967, core=3,
+          words="futex 0x7f..e40 (for ever)"),
         T(2214, "wrk:worker_3", _EPOLL, cpu=8.9, wait=0.5, vol=1302, invol=11, system=0.5, time_s=8090, core=0),
         T(2215, "GrpcGoogClientR", _EPOLL, time_s=2),
         T(2216, "AccessLogFlush", _SLEEP, vol=1, time_s=31))),
@@ -191,9 +197,8 @@ def _thread(process: P, thread: T, tick: int, mark: Mark) -> ThreadRow:
         priority=20 + thread.nice,
         nice=thread.nice,
         wchan=wchan,
-        reason=waits.reason(
-            thread.state, wchan, cpu if known else None, wait if known else None, kernel=process.kernel
-        ),
+        reason=thread.words
+        or waits.reason(thread.state, wchan, cpu if known else None, wait if known else None, kernel=process.kernel),
         mark=mark,
     )
 

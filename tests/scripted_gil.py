@@ -18,8 +18,10 @@ from scripted import GUNICORN
 from threadtop import findings, waits
 from threadtop.sample import GilMoment, SleepTally
 from threadtop.snapshot import Estimate, GilLockRow, GilRow, GilShare
+from threadtop.time_rows import TimeShare
 
 if TYPE_CHECKING:
+    from threadtop.procfs.reasons import Kind
     from threadtop.sample import Grade
     from threadtop.snapshot import Snapshot, ThreadRow
 
@@ -130,6 +132,18 @@ def _estimated_share(row: ThreadRow, tick: int) -> GilShare:
     )
 
 
+def _sampled(row: ThreadRow, waits: float) -> TimeShare | None:
+    """What 25 looks a second found of a thread that moves: the GIL, and beside it the database or its event loop."""
+    if not row.cpu_pct:
+        return None
+    user, system, runq = row.user_pct or 0.0, row.system_pct or 0.0, row.wait_pct or 0.0
+    rest = 100.0 - user - system - runq
+    gil = min(rest, waits)
+    beside: Kind = "network" if row.tid in WORKERS else "poll"
+    blocked: tuple[tuple[Kind, float], ...] = (("gil", gil), (beside, rest - gil))
+    return TimeShare(user, system, runq, tuple(part for part in blocked if part[1] > 0), round(rest * 0.75))
+
+
 def _gil(tick: int, kind: str) -> GilRow:
     held = 98.0 + _chance(tick, 1) - 0.5
     rounds = moments(tick, kind)
@@ -214,7 +228,11 @@ def _watched(shot: Snapshot, tick: int, kind: str) -> Snapshot:
         for tid, row in threads.items():
             found = _estimated_share(row, tick) if kind == "estimate" else _exact_share(row, tick, kind)
             has_waited = (found.wait_pct or 0.0) >= 50 and row.state == "S"
-            threads[tid] = row._replace(gil=found, reason=waits.GIL if has_waited else row.reason)
+            threads[tid] = row._replace(
+                gil=found,
+                reason=waits.GIL if has_waited else row.reason,
+                sampled=_sampled(row, found.wait_pct or 0.0),
+            )
     made = process._replace(
         gil=_gil(tick, kind),
         threads=threads,
@@ -222,7 +240,13 @@ def _watched(shot: Snapshot, tick: int, kind: str) -> Snapshot:
         moving=(*process.moving, BLAS),
         cpu_pct=(process.cpu_pct or 0.0) + 88.0,
     )
-    now = shot._replace(processes={**shot.processes, GUNICORN: made}, watch_pct=0.9, watch_per_s=float(PER_S))
+    now = shot._replace(
+        processes={**shot.processes, GUNICORN: made},
+        watch_pct=0.9,
+        watch_per_s=float(PER_S),
+        wait_watch_pct=0.6,
+        wait_watch_per_s=25.0,
+    )
     return now._replace(findings=findings.diagnose(now))
 
 

@@ -62,10 +62,10 @@ def test_once_json_is_one_document(child: subprocess.Popen[bytes]) -> None:
     assert document["interval_s"] == pytest.approx(0.1, abs=0.5)
     processes = {process["pid"]: process for process in document["processes"]}
     mine = processes[child.pid]
-    assert mine.keys() == {*fields.JSON_PROCESS, "gil", "threads"}
+    assert mine.keys() == {*fields.JSON_PROCESS, "gil", "locks", "threads"}
     assert "time.sleep(60)" in mine["command"]
     [thread] = mine["threads"]
-    assert thread.keys() == {*fields.JSON_THREAD, "gil"}
+    assert thread.keys() == {*fields.JSON_THREAD, "gil", "time", "blocked"}
     assert (thread["tid"], thread["state"]) == (child.pid, "S")
 
 

@@ -13,6 +13,8 @@ from screens import make_app
 from threadtop.tui import commands
 from threadtop.tui import help as help_text
 from threadtop.tui.app import ThreadtopApp
+from threadtop.tui.findings_list import FindingsList
+from threadtop.tui.findings_screen import FindingsScreen
 from threadtop.tui.grid import Grid
 from threadtop.tui.main_screen import MainScreen
 from threadtop.tui.pager import Menu, Pager
@@ -28,6 +30,7 @@ SCREENS = {
     "main": (MainScreen, commands.MAIN, Grid),
     "process": (ProcessScreen, ProcessScreen.ACTIONS, Grid),
     "overview": (ProcessScreen, ProcessScreen.ACTIONS, Pager),
+    "findings": (FindingsScreen, [action for action in commands.FINDINGS if action.keys], FindingsList),
     "help": (HelpScreen, HelpScreen.ACTIONS, Pager),
     "choice": (ChoiceScreen, ChoiceScreen.ACTIONS[1:], Menu),
     "columns": (ColumnsScreen, [action for action in ColumnsScreen.ACTIONS if action.name != "accept"], Menu),

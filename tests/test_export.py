@@ -78,8 +78,8 @@ def test_the_document_has_the_keys_of_its_schema() -> None:
     assert list(shot) == [
         *("schema", "host", "time", "interval_s", "machine", "cost", "notes", "processes", "findings"),
     ]
-    assert list(shot["processes"][0]) == [*fields.JSON_PROCESS, "gil", "threads"]
-    assert list(shot["processes"][0]["threads"][0]) == [*fields.JSON_THREAD, "gil"]
+    assert list(shot["processes"][0]) == [*fields.JSON_PROCESS, "gil", "locks", "threads"]
+    assert list(shot["processes"][0]["threads"][0]) == [*fields.JSON_THREAD, "gil", "blocked", "time"]
     assert {"pid", "user", "command", "cpu_pct"} <= set(fields.JSON_PROCESS)
     assert set(fields.JSON_THREAD) >= {
         *("tid", "name", "state", "cpu_pct", "user_pct", "system_pct", "wait_pct", "vol_per_s", "invol_per_s"),
@@ -98,6 +98,8 @@ def test_the_document_says_when_where_and_at_what_cost() -> None:
         "descriptors": 4,
         "watch_pct": None,
         "watch_per_s": None,
+        "wait_watch_pct": None,
+        "wait_watch_per_s": None,
     }
     assert (shot["notes"], shot["findings"]) == (["no schedstat here"], [])
     machine = shot["machine"]
@@ -117,6 +119,7 @@ def test_threads_are_numbers_with_their_units() -> None:
     """Shares and rates have two digits, counters are whole."""
     (process,) = document(SHOT)["processes"]
     worker = next(thread for thread in process["threads"] if thread["tid"] == 101)
+    del worker["time"]  # which has tests of its own
     assert worker == {
         "tid": 101,
         "name": "worker-1",
@@ -136,6 +139,7 @@ def test_threads_are_numbers_with_their_units() -> None:
         "rt_priority": 0,
         "policy_name": "other",
         "gil": None,
+        "blocked": None,
     }
     assert (process["pid"], process["user"], process["thread_count"]) == (100, "www", 3)
     assert (process["name"], process["command"]) == ("server", "/usr/bin/server --port 80")
@@ -148,7 +152,7 @@ def test_unknown_is_null() -> None:
     unknown = {key for key, value in unread.items() if value is None}
     assert unknown == {
         *("cpu_pct", "user_pct", "system_pct", "wait_pct", "vol_per_s", "invol_per_s", "cpu_ns", "reason", "wchan"),
-        "gil",
+        *("gil", "blocked", "time"),
     }
     first = document(SHOT._replace(interval_s=None, own_cpu_pct=None, host=host_row(cpu=None, cores=())))
     assert (first["interval_s"], first["cost"]["own_cpu_pct"]) == (None, None)

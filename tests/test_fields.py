@@ -14,9 +14,10 @@ from threadtop.fields import BY_KEY, DEFAULT_COLUMNS, FIELDS, GIL_COLUMNS, JSON_
 from threadtop.snapshot import Estimate, GroupRow, ProcessRow, ThreadRow
 
 
-def width_of(columns: tuple[str, ...], command_width: int) -> int:
-    """The cells that columns take, each but COMMAND with a blank behind it."""
-    return sum(BY_KEY[key].width + 1 for key in columns if key != "command") + command_width * ("command" in columns)
+def width_of(columns: tuple[str, ...], command_width: int, screen: int = 200) -> int:
+    """The cells that columns take on a screen, each but COMMAND with a blank behind it."""
+    taken = sum(fields.width_of(BY_KEY[key], screen) + 1 for key in columns if key != "command")
+    return taken + command_width * ("command" in columns)
 
 
 def test_no_name_has_two_meanings() -> None:
@@ -90,10 +91,10 @@ def test_json_keys_stand_on_their_rows() -> None:
         (200, DEFAULT_COLUMNS),
         (
             120,
-            tuple(key for key in DEFAULT_COLUMNS if key not in SACRIFICES[:7]),
+            tuple(key for key in DEFAULT_COLUMNS if key not in SACRIFICES[:8]),
         ),
-        (80, ("cpu_pct", "wait_pct", "vol_per_s", "invol_per_s", *GIL_COLUMNS, "state", "tid", "command")),
-        (50, ("cpu_pct", "wait_pct", "vol_per_s", "state", "tid", "command")),
+        (80, ("cpu_pct", "wait_pct", "vol_per_s", *GIL_COLUMNS, "time_pct", "state", "tid", "command")),
+        (50, ("cpu_pct", "wait_pct", "time_pct", "state", "command")),
         (20, ("cpu_pct", "command")),
         (0, ("cpu_pct", "command")),
     ],
@@ -103,11 +104,20 @@ def test_fitting(width: int, columns: tuple[str, ...]) -> None:
     fitted = fields.fitting(DEFAULT_COLUMNS, width)
     assert fitted == columns
     if width >= 30:
-        assert width_of(fitted, 20) <= width
+        assert width_of(fitted, 20, width) <= width
         dropped = [key for key in SACRIFICES if key in DEFAULT_COLUMNS and key not in fitted]
         if dropped:
             one_more = tuple(key for key in DEFAULT_COLUMNS if key in fitted or key == dropped[-1])
-            assert width_of(one_more, 20) > width
+            assert width_of(one_more, 20, width) > width
+
+
+def test_a_bar_takes_fewer_cells_on_a_narrow_screen() -> None:
+    """20 cells where there is room, 10 at 80 columns; without a limit all of its own; other columns have one width."""
+    bar, tid = BY_KEY["time_pct"], BY_KEY["tid"]
+    assert [fields.width_of(bar, width) for width in (None, 200, 160, 159, 120, 100, 99, 80, 1)] == [
+        *(20, 20, 20, 16, 16, 16, 10, 10, 10)
+    ]
+    assert [fields.width_of(tid, width) for width in (None, 200, 1)] == [7, 7, 7]
 
 
 def test_fitting_is_exact() -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 import scripted_gil
 from builders import process_row, snapshot, thread_row
-from threadtop.history import MOMENTS, MOMENTS_NS, ROWS, TICKS, WATCHED, History
+from threadtop.history import MOMENTS, MOMENTS_NS, ROWS, TICKS, WATCHED, History, Second
 from threadtop.sample import GilMoment
+from threadtop.time_rows import TimeShare
+
+if TYPE_CHECKING:
+    from threadtop.snapshot import ThreadRow
 
 
 def noted(*values: float | None, **shown: object) -> History:
@@ -83,7 +89,7 @@ def test_time_is_bounded() -> None:
     history = noted(*(float(tick) for tick in range(1, 3 * TICKS)))
     series = history.series(KEY, "cpu_pct", 5 * TICKS)
     assert series == [float(tick) for tick in range(2 * TICKS, 3 * TICKS)]
-    assert all(len(ring) <= 2 * TICKS * 4 for ring in history._rings.values())
+    assert all(len(ring) <= 2 * TICKS * 5 for ring in history._rings.values())
 
 
 def test_rows_are_bounded() -> None:
@@ -96,6 +102,51 @@ def test_rows_are_bounded() -> None:
     assert history._began.keys() == history._rings.keys()
     assert max(history.series((0, 2 * ROWS, 1000), "cpu_pct")) == 9.0  # type: ignore[type-var]
     assert history.series((0, 1, 1000), "cpu_pct") == [0.0] * 4
+
+
+# -- what took most of each second ---------------------------------------------------------------
+
+
+def lived(*rows: ThreadRow) -> History:
+    """A history of ticks in which thread 2 of process 1 was each of these rows."""
+    history = History()
+    for row in rows:
+        history.add(snapshot(process_row(1, row._replace(tid=2))))
+    return history
+
+
+def moved(part: str, **shown: object) -> ThreadRow:
+    """A thread of which one part took most of the time, as 40 looks found."""
+    if part == "user":
+        return thread_row(2, cpu_pct=90.0, sampled=TimeShare(90.0, 0.0, 0.0, (("poll", 10.0),), 40))
+    return thread_row(2, cpu_pct=10.0, sampled=TimeShare(10.0, 0.0, 0.0, ((part, 90.0),), 40), **shown)  # type: ignore[arg-type]
+
+
+PARKED = thread_row(2, wchan="futex_do_wait")
+
+
+def test_each_second_has_its_part() -> None:
+    """Oldest first, and as known: shares, or the hint of one look."""
+    hint = thread_row(2, cpu_pct=1.0, user_pct=1.0, wchan="do_epoll_wait")
+    history = lived(moved("user"), moved("lock"), hint)
+    assert history.seconds(KEY, 5, None) == [Second("user"), Second("lock"), Second("poll", is_hint=True)]
+    assert history.seconds(KEY, 2, None) == [Second("lock"), Second("poll", is_hint=True)]
+
+
+def test_rest_is_what_it_rests_in() -> None:
+    """After its last move a thread is in what was found as it came to rest, for as long as it rests."""
+    history = lived(moved("user"), PARKED, PARKED, PARKED, moved("disk"))
+    assert history.seconds(KEY, 9, None) == [Second("user"), *[Second("lock")] * 3, Second("disk")]
+    assert history.seconds(KEY, 3, None) == [Second("lock"), Second("lock"), Second("disk")]
+
+
+def test_who_never_moved_rests_in_what_it_is_in() -> None:
+    """Without a note the row as it is stands for all ticks; what is not known is None."""
+    history = lived(PARKED, PARKED)
+    assert history.seconds(KEY, 9, PARKED.time) == [Second("lock")] * 2
+    assert history.seconds(KEY, 9, None) == [None] * 2
+    assert lived(PARKED, moved("lock")).seconds(KEY, 9, None) == [None, Second("lock")]
+    assert lived(thread_row(2, cpu_pct=None)).seconds(KEY, 9, None) == [None]
 
 
 # -- the rounds of the GIL's watch -------------------------------------------------------------

@@ -4,16 +4,17 @@ import re
 
 import pytest
 
-from readme import README, columns_table, filled, keys_table
+from readme import README, columns_table, filled, keys_table, pages_table
 from threadtop import cli, fields, filters, gil_report
 
 
 def test_tables_are_current() -> None:
-    """The README's keys and columns are those of the program (python tests/readme.py writes them)."""
+    """The README's keys, columns and pages are those of the program (python tests/readme.py writes them)."""
     text = README.read_text(encoding="utf-8")
     assert text == filled(text)
     assert keys_table() in text
     assert columns_table() in text
+    assert pages_table() in text
 
 
 def test_examples_parse() -> None:

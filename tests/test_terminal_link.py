@@ -102,7 +102,7 @@ def test_no_shell_to_go_back_to(tmp_path: Path) -> None:
         run.send(CTRL_Z)
         run.wait(lambda: len(run.full_paints) > count, "all painted again")
         run.press("Z", "?")
-        run.wait_for("Keys")
+        run.wait_for("next part")
         run.press("q")
         run.check_screen()
 
@@ -160,7 +160,7 @@ def test_stalled_link(tmp_path: Path) -> None:
         assert run.rss_kib() - rss_kib < 4096
         run.wait_for("link is slow")
         run.press("?")
-        run.wait_for("Keys")
+        run.wait_for("next part")
         run.press("q", "Z")
         run.check_screen()
         run.press("Z")
@@ -175,7 +175,7 @@ def test_stalled_and_paused(tmp_path: Path) -> None:
         time.sleep(0.5)  # now it knows that it is behind
         run.send("?")
         run.settle(reads=False)
-        run.wait_for("Keys")
+        run.wait_for("next part")
         run.press("q", "jj")
         run.check_screen()
 

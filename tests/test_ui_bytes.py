@@ -12,6 +12,7 @@ import pytest
 import scripted
 from screens import CountingDriver, make_app, running
 from threadtop.text import plain
+from threadtop.time_rows import TimeShare
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -116,6 +117,19 @@ async def test_moving_the_cursor() -> None:
         driver.take()
         await session.press("down")
         assert 0 < sent(driver) < 1000
+
+
+async def test_a_bar_that_trembles_sends_nothing() -> None:
+    """Sampled shares that move by less than a cell of the bar cost no byte; a whole cell costs a few."""
+    row = next(row for row in TICKS[4].processes[scripted.GUNICORN].threads.values() if row.cpu_pct)
+    shares = [TimeShare(24.0, 1.0, 3.0, (("gil", gil), ("poll", 72.0 - gil)), 54) for gil in (40.0, 42.5, 38.0, 47.0)]
+    first, *trembles, moved = (changed(TICKS[4], row.tid, sampled=share) for share in shares)
+    async with counted(first) as (session, driver):
+        driver.take()
+        await session.take(*trembles)
+        assert sent(driver) == 0
+        await session.take(moved)
+        assert 0 < sent(driver) < 120
 
 
 async def test_an_ordinary_tick() -> None:

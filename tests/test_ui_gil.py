@@ -14,7 +14,7 @@ from threadtop import fields
 from threadtop.sample import GilMoment
 from threadtop.snapshot import Estimate
 from threadtop.tui import accents, gil_words, timeline
-from threadtop.tui.panes.gil import GilPane
+from threadtop.tui.panes.findings import FindingsPane
 from threadtop.tui.process_screen import ProcessScreen
 from threadtop.tui.worst import CLEARLY_WORSE, PROBLEM, STAYS_TICKS, Worst, worst_line
 
@@ -25,7 +25,7 @@ async def test_the_columns_come_with_the_first_gil() -> None:
     """Until a GIL is known its columns leave their room to others; from then on they stay, at 80 cells too."""
     async with running(*scripted.ticks(3), size=(80, 24)) as session:
         assert "GIL" not in session.text()
-        assert "REASON" in session.text()
+        assert "invol/s" in session.text()
         await session.take(TICKS[3])
         assert "GIL GIL wait" in session.text()
         await session.take(*scripted.ticks(6)[4:])
@@ -67,8 +67,8 @@ async def test_an_estimate_is_marked() -> None:
         assert "  -  " in line
 
 
-async def test_whose_gil_is_watched() -> None:
-    """That of the chosen row's process and of those attached to; without a cursor nobody's; no kernel thread's."""
+async def test_whose_gil_and_waits_are_watched() -> None:
+    """Those of the chosen row's process and of those attached to; without a cursor nobody's; no kernel thread's."""
     async with running(*TICKS[:4]) as session:
         main = session.app._main
         assert main.interest(None).gil == frozenset()
@@ -76,6 +76,7 @@ async def test_whose_gil_is_watched() -> None:
         await session.press(*"worker-1")
         assert main.interest(None).gil == {scripted.GUNICORN}
         assert main.interest(frozenset({7})).gil == {7, scripted.GUNICORN}
+        assert main.interest(frozenset({7})).waits == {7, scripted.GUNICORN}
         await session.press("escape", "slash")
         await session.press(*"rcu_preempt")
         assert main.interest(None).gil == frozenset()
@@ -167,17 +168,17 @@ def test_the_line_fits(width: int) -> None:
     assert len(cells) == len(roles) == width
     assert "\x1b" not in cells
     if width >= 40:
-        assert cells.endswith("(exact)  1 of 2  f opens it " if width == 120 else "(exact)  1 of 2  f ")
+        assert cells.endswith("(exact)  1 of 2  f findings " if width == 120 else "(exact)  1 of 2  f ")
     if width >= 80:
         assert "x^[[2J" in cells
 
 
 async def test_the_line_comes_and_goes() -> None:
-    """The header takes one line more while there is a problem, and f opens its process at the GIL pane."""
+    """The header takes one line more while there is a problem, and f opens its process at what was found."""
     async with running(TICKS[0], size=(80, 24)) as session:
         assert not any("▲ gunicorn" in line for line in session.lines())
         await session.press("f")
-        assert "there is no finding" in session.footer()
+        assert "nothing found so far" in session.footer()
         await session.take(TICKS[1])
         assert session.lines()[3].startswith(" ▲ gunicorn 4211: ")
         assert "(exact)" in session.lines()[3]
@@ -185,7 +186,7 @@ async def test_the_line_comes_and_goes() -> None:
         assert "no longer" in session.lines()[3]
         await session.press("f")
         assert isinstance(session.app.screen, ProcessScreen)
-        assert isinstance(session.app.screen.pane, GilPane)
+        assert isinstance(session.app.screen.pane, FindingsPane)
         await session.press("escape")
         await session.take(TICKS[4]._replace(findings=()))
         assert "▲" not in "".join(session.lines()[:4])

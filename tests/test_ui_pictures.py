@@ -8,6 +8,7 @@ import pytest
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 import scripted
+import scripted_findings
 import scripted_gil
 from screens import Session, running, svg
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
 TICKS = scripted.ticks(8)
+FOUND = scripted_findings.ticks(8)
 SIZES = {"80x24": (80, 24), "120x40": (120, 40), "50x20": (50, 20)}
 
 
@@ -56,8 +58,8 @@ STATES = {
     "sort menu": State(("s",), size=(80, 30)),
     "help": State(("question_mark",), size=(80, 60)),
     "process, threads": State(("down", "enter"), size=(120, 20), before=8),
-    "process, overview": State(("down", "enter", "tab", "tab"), size=(100, 60), before=8),
-    "process, overview denied": State((*"/vault", "enter", "enter", "tab", "tab"), size=(80, 40), before=8),
+    "process, overview": State(("down", "enter", "shift+tab"), size=(100, 60), before=8),
+    "process, overview denied": State((*"/vault", "enter", "enter", "shift+tab"), size=(80, 40), before=8),
     "attached": State(size=(80, 24), options=(("pids", frozenset({scripted.GUNICORN})),)),
 }
 
@@ -129,8 +131,31 @@ async def test_the_finding_says_what_it_said(size: tuple[int, int], snapshot: Sn
         assert session.text() == snapshot
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)], ids="{0[0]}x{0[1]}".format)
+@pytest.mark.parametrize("state", ["main", "findings", "time"])
+async def test_time_and_findings_say_what_they_said(
+    state: str, size: tuple[int, int], snapshot: SnapshotAssertion
+) -> None:
+    """The main screen with bars, the list of findings and the Time pane say what they said before, at every size."""
+    async with running(*FOUND[:2], size=size) as session:
+        await session.take(*FOUND[2:])
+        if state == "findings":
+            await session.press("f", "down")
+        elif state == "time":
+            session.app.open_process(scripted.GUNICORN, scripted_gil.READER, "Time")
+            await session.settle()
+        assert session.text() == snapshot
+
+
+@pytest.mark.parametrize("theme", ["dark", "ansi", "mono", "blue-yellow"])
+async def test_bars_look_as_they_did(theme: str, snapshot: SnapshotAssertion) -> None:
+    """In each theme the bars have the colours they had."""
+    async with running(*FOUND, size=(120, 30), theme=theme) as session:
+        assert svg(session.app) == snapshot(extension_class=SVG)
+
+
 @pytest.mark.parametrize("theme", ["dark", "mono"])
-@pytest.mark.parametrize("keys", [(), ("f",)], ids=["main", "pane"])
+@pytest.mark.parametrize("keys", [(), ("f", "enter")], ids=["main", "pane"])
 async def test_the_gil_looks_as_it_did(keys: tuple[str, ...], theme: str, snapshot: SnapshotAssertion) -> None:
     """Main screen and GIL pane look as before, with colours and without."""
     async with running(*scripted_gil.ticks(14, "asleep"), size=(80, 24), theme=theme) as session:

@@ -7,9 +7,11 @@ from builders import process_row, snapshot, thread_row
 from screens import Session, running
 from threadtop.sampler import Interest
 from threadtop.tui.main_screen import MainScreen
+from threadtop.tui.panes import PANES
 from threadtop.tui.panes.gil import GilPane
 from threadtop.tui.panes.overview import OverviewPane
 from threadtop.tui.panes.threads import ThreadsPane
+from threadtop.tui.panes.time import TimePane
 from threadtop.tui.process_screen import ProcessScreen
 
 TICKS = scripted.ticks(12)
@@ -60,14 +62,13 @@ async def test_the_panes_turn() -> None:
     async with running() as session:
         screen = await opened(session, "worker-3")
         assert isinstance(screen.pane, ThreadsPane)
-        await session.press("tab")
-        assert isinstance(screen.pane, GilPane)
-        assert session.app.focused is screen.pane
-        await session.press("tab")
+        for kind in PANES[1:]:
+            await session.press("tab")
+            assert isinstance(screen.pane, kind)
+            assert session.app.focused is screen.pane
         assert isinstance(screen.pane, OverviewPane)
         assert "Identity" in session.text()
-        assert session.app.focused is screen.pane
-        await session.press("tab", "shift+tab", "shift+tab", "shift+tab")
+        await session.press("tab", *["shift+tab"] * len(PANES))
         assert isinstance(screen.pane, ThreadsPane)
 
 
@@ -78,15 +79,19 @@ async def test_each_pane_asks_for_what_it_shows() -> None:
         assert {pid for pid, _ in screen.interest(None).visible} == {scripted.GUNICORN}
         assert screen.interest(None).details == frozenset()
         assert screen.interest(None).gil == {scripted.GUNICORN}
-        await session.press("tab")
-        assert {pid for pid, _ in screen.interest(None).visible} <= {scripted.GUNICORN}
-        assert screen.interest(None).needs == {"status"}
-        await session.press("tab")
+        assert screen.interest(None).waits == {scripted.GUNICORN}
+        for kind, needs in ((TimePane, {"status", "wchan"}), (GilPane, {"status"})):
+            await session.press("tab")
+            assert isinstance(screen.pane, kind)
+            assert {pid for pid, _ in screen.interest(None).visible} <= {scripted.GUNICORN}
+            assert screen.interest(None).needs == needs
+        await session.press("shift+tab", "shift+tab", "shift+tab")
         assert screen.interest(frozenset({1})) == Interest(
             attached=frozenset({1}),
             details=frozenset({scripted.GUNICORN}),
             needs=frozenset({"memory", "status"}),
             gil=frozenset({1, scripted.GUNICORN}),
+            waits=frozenset({1, scripted.GUNICORN}),
         )
 
 
@@ -142,7 +147,7 @@ async def test_k_scrolls_where_there_is_only_text() -> None:
     """In the overview j and k scroll."""
     async with running(size=(80, 12)) as session:
         await opened(session, "worker-3")
-        await session.press("tab", "tab")
+        await session.press("shift+tab")
         top = session.lines()
         await session.press("j", "j")
         assert session.lines()[2] == top[4]
@@ -154,7 +159,7 @@ async def test_details_come_with_the_next_refresh() -> None:
     """Until the details have been read the overview says when they will be."""
     async with running(TICKS[1]._replace(details={})) as session:
         await opened(session, "worker-3")
-        await session.press("tab", "tab")
+        await session.press("shift+tab")
         assert "is read with the next refresh" in session.text()
         await session.take(TICKS[2])
         assert "/srv/shop/bin/python3.12" in session.text()
@@ -164,7 +169,7 @@ async def test_what_is_denied_says_by_which_rule() -> None:
     """Another user's process: what may not be read is a dash with its rule."""
     async with running(*TICKS[:3], size=(120, 50)) as session:
         await opened(session, str(scripted.UNKNOWN))
-        await session.press("tab", "tab")
+        await session.press("shift+tab")
         assert session.text().count("CAP_SYS_PTRACE") == 3
 
 
@@ -176,7 +181,7 @@ async def test_a_process_that_ends_while_opened() -> None:
         await session.take(scripted.without(TICKS[3], scripted.FFMPEG))
         assert "ended: its last figures are kept" in session.text()
         assert session.lines()[3].split()[:4] == figures.split()[:4]
-        await session.press("tab", "tab")
+        await session.press("shift+tab")
         assert "ended" in session.lines()[0]
         await session.take(scripted.without(TICKS[4], scripted.FFMPEG))
         assert "9120  ffmpeg" in session.text()

@@ -9,6 +9,7 @@ import pytest
 import scripted
 from builders import process_row, snapshot, thread_row
 from screens import running
+from threadtop import fields
 from threadtop.tui import main_screen
 
 if TYPE_CHECKING:
@@ -239,11 +240,13 @@ async def test_ten_thousand_threads() -> None:
 
 
 async def test_what_is_shown_decides_what_is_read() -> None:
-    """A narrow screen without WCHAN and REASON does not have them read; sorting by memory does."""
+    """A screen too narrow for the time bar and REASON does not have wchan read; sorting by memory has that read."""
     async with running(size=(60, 12)) as session:
-        assert session.app._main.interest(None).needs == {"status"}
+        assert session.app._main.interest(None).needs == {"status", "wchan"}
+        await session.resize(30, 12)
+        assert session.app._main.interest(None).needs == frozenset()
         await session.press("M")
-        assert session.app._main.interest(None).needs == {"status", "memory"}
+        assert session.app._main.interest(None).needs == {"memory"}
 
 
 async def test_the_mouse() -> None:
@@ -262,10 +265,12 @@ async def test_the_mouse() -> None:
 
 
 async def test_at_most_one_accent_a_row() -> None:
-    """Whatever a row does, one colour says it: the rest is plain, quiet or bold."""
+    """Whatever a row does, one colour says it beside its bar: the rest is plain, quiet or bold."""
     async with running(*TICKS[:4], size=(200, 70)) as session:
+        start = session.grid._shown[0][0].index("TIME BAR")
+        end = start + fields.BY_KEY["time_pct"].width
         for cells, roles in session.grid._shown[1:]:
-            accents = set(roles[1:]) & set("grcmywuv")
+            accents = set(roles[1:start] + roles[end:]) & set("grcmywuvWldepa")
             assert len(accents) <= 1, cells
 
 

@@ -6,15 +6,19 @@ import json
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from threadtop import fields, text
+from threadtop import bars, fields, text
+from threadtop.procfs.reasons import KINDS
 from threadtop.snapshot import GroupRow, ProcessRow, ThreadRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from threadtop.blocked import BlockedOn
     from threadtop.fields import Field
+    from threadtop.lock_rows import Deadlock, LockRow, LocksRow
     from threadtop.query import Table
     from threadtop.snapshot import Finding, GilLockRow, GilRow, GilShare, HostRow, Row, Snapshot
+    from threadtop.time_rows import TimeShare
 
 SCHEMA: Final = "threadtop/1"
 _CPU_SHARES: Final = ("cpu_pct", "user_pct", "system_pct")
@@ -39,8 +43,10 @@ def _short(row: ProcessRow | GroupRow) -> str:
     return row.command if isinstance(row, GroupRow) else row.process
 
 
-def cell(field: Field, row: Row, table: Table) -> str:
-    """One cell as a cell string, not padded."""
+def cell(field: Field, row: Row, table: Table, width: int | None = None) -> str:
+    """One cell as a cell string, not padded; a bar takes ``width`` cells, by default the column's own."""
+    if field.kind == "bar" and isinstance(row, ThreadRow):
+        return bars.bar(row.time, width or field.width)[0]
     if field.key == "command":
         view = table.view
         below = view.layout == "tree" and view.threads
@@ -98,18 +104,19 @@ def text_lines(snapshot: Snapshot, table: Table, width: int | None = None) -> It
     yield from (text.plain(text.fit(line, width)).rstrip() if width else line for line in summary_lines(snapshot))
     yield ""
     last = table.columns[-1] if table.columns else None
+    widths = [fields.width_of(field, width) for field in table.columns]
 
     def line(cells: list[str]) -> str:
         parts = [
-            own if field is last and field.left else text.fit(own, field.width, right=not field.left)
-            for field, own in zip(table.columns, cells, strict=True)
+            own if field is last and field.left else text.fit(own, cell_width, right=not field.left)
+            for field, own, cell_width in zip(table.columns, cells, widths, strict=True)
         ]
         whole = " ".join(parts)
         return text.plain(text.fit(whole, width) if width and len(whole) > width else whole).rstrip()
 
     yield line([field.title for field in table.columns])
     for row in table.rows:
-        yield line([cell(field, row, table) for field in table.columns])
+        yield line([cell(field, row, table, cells) for field, cells in zip(table.columns, widths, strict=True)])
 
 
 def iso_time(time: float) -> str:
@@ -138,13 +145,16 @@ def document(snapshot: Snapshot, table: Table) -> dict[str, Any]:
             "descriptors": snapshot.cost.descriptors,
             "watch_pct": _rounded(snapshot.watch_pct, 2),
             "watch_per_s": _rounded(snapshot.watch_per_s, 2),
+            "wait_watch_pct": _rounded(snapshot.wait_watch_pct, 2),
+            "wait_watch_per_s": _rounded(snapshot.wait_watch_per_s, 2),
         },
         "notes": list(snapshot.notes),
         "processes": [
             {
                 **_values(snapshot.processes[pid], fields.JSON_PROCESS),
                 "gil": _gil(snapshot.processes[pid].gil),
-                "threads": [{**_values(row, fields.JSON_THREAD), "gil": _gil_share(row.gil)} for row in threads],
+                "locks": _locks(snapshot.processes[pid].locks),
+                "threads": [_thread(row) for row in threads],
             }
             for pid, threads in shown.items()
             if pid in snapshot.processes
@@ -186,6 +196,42 @@ def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(float(value), digits)  # an Estimate is a number like any other
 
 
+def _thread(row: ThreadRow) -> dict[str, Any]:
+    return {
+        **_values(row, fields.JSON_THREAD),
+        "gil": _gil_share(row.gil),
+        "blocked": _blocked(row.blocked),
+        "time": _time(row.time),
+    }
+
+
+def _time(share: TimeShare | None) -> dict[str, Any] | None:
+    if share is None:
+        return None
+    blocked = dict(share.blocked)
+    return {
+        "user": _rounded(share.user_pct, 2),
+        "system": _rounded(share.system_pct, 2),
+        "runq": _rounded(share.runq_pct, 2),
+        **{kind: _rounded(blocked.get(kind, 0.0), 2) for kind in KINDS},
+        "samples": share.samples,
+        "is_whole": share.is_whole,
+        "error_points": {kind: _rounded(share.error_points(kind), 2) for kind, _ in share.blocked},
+        "why_not": _said(share.why_not),
+    }
+
+
+def _blocked(blocked: BlockedOn | None) -> dict[str, Any] | None:
+    if blocked is None:
+        return None
+    return {
+        **{key: _said(getattr(blocked, key)) for key in ("call", "target", "local", "peer", "status", "why_not")},
+        **{key: getattr(blocked, key) for key in ("fd", "is_shared", "is_forever", "pid", "descriptors")},
+        "futex": None if blocked.futex is None else f"{blocked.futex:#x}",
+        "timeout_s": None if blocked.timeout_ns is None else blocked.timeout_ns / 1e9,
+    }
+
+
 def _gil_share(share: GilShare | None) -> dict[str, Any] | None:
     if share is None:
         return None
@@ -224,6 +270,48 @@ def _gil_lock(lock: GilLockRow) -> dict[str, Any]:
         "utilisation_pct": _rounded(lock.utilisation_pct, 2),
         "switches_per_s": _rounded(lock.switches_per_s, 2),
         "holder": lock.holder,
+    }
+
+
+def _locks(locks: LocksRow | None) -> dict[str, Any] | None:
+    if locks is None:
+        return None
+    return {
+        "why_not": _said(locks.why_not),
+        "remedy": _said(locks.remedy),
+        "locks": [_lock(lock) for lock in locks.locks],
+        "left_out": locks.left_out,
+        "deadlocks": [_chain(one) for one in locks.deadlocks],
+        "suspected": [_chain(one) for one in locks.suspected],
+    }
+
+
+def _lock(lock: LockRow) -> dict[str, Any]:
+    return {
+        "address": f"{lock.address:#x}",
+        "shared": _said(lock.shared),
+        "kind": lock.kind,
+        **{
+            key: getattr(lock, key)
+            for key in ("owner_pid", "owner_tid", "ended_tid", "is_confirmed", "is_gil", "waiters")
+        },
+        "waits": [
+            {
+                "tid": wait.tid,
+                "waited_s": _rounded(wait.waited_s, 3),
+                "is_at_least": wait.is_at_least,
+                "timeout_s": wait.timeout_s,
+                "is_forever": wait.is_forever,
+            }
+            for wait in lock.waits
+        ],
+    }
+
+
+def _chain(one: Deadlock) -> dict[str, Any]:
+    return {
+        "chain": [{"pid": pid, "tid": tid, "address": f"{address:#x}"} for pid, tid, address in one.chain],
+        "behind": [{"pid": pid, "tid": tid} for pid, tid in one.behind],
     }
 
 

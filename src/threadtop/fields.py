@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
     from threadtop.snapshot import Row
 
-Kind = Literal["number", "priority", "percent", "rate", "cpu_time", "size", "text"]
+Kind = Literal["number", "priority", "percent", "bar", "rate", "cpu_time", "size", "text"]
 
 
 _FORMATS: Final[dict[str, Callable[[Any], str]]] = {
     "number": text.count,
     "priority": text.priority,
     "percent": text.share,
+    "bar": text.share,
     "rate": text.rate,
     "cpu_time": text.cpu_time,
     "size": text.size,
@@ -37,7 +38,8 @@ class Field:
     """One column.
 
     ``level`` says on which rows it stands: a process's own figures show as a dot on its threads.
-    ``descending`` is the order it is first sorted in; ``needs`` names costly reads (sampler.Interest).
+    ``descending`` is the order it is first sorted in; ``needs`` names costly reads (sampler.Interest); ``page`` is
+    the key of the page that teaches what it is about.
     """
 
     key: str
@@ -51,6 +53,7 @@ class Field:
     level: Literal["both", "thread", "process"] = "both"
     descending: bool = False
     left: bool = False
+    page: str = ""
 
     def value(self, row: Row) -> Any:  # noqa: ANN401 a field's type is its kind
         """Its raw value on a row: a number, a text or None for unknown; what stands on other rows is text.SHARED."""
@@ -63,111 +66,148 @@ class Field:
         return text.SHARED if value is text.SHARED else _FORMATS[self.kind](value)
 
 
-def _field(key: str, title: str, width: int, kind: Kind, help_: str, source: str, **more: Any) -> Field:  # noqa: ANN401
+def _field(
+    key: str,
+    title: str,
+    width: int,
+    kind: Kind,
+    page: str,
+    help_: str,
+    source: str,
+    **more: Any,  # noqa: ANN401 Field's own
+) -> Field:
     more["needs"] = frozenset(more.get("needs", ()))
-    more.setdefault("descending", kind in ("percent", "rate", "cpu_time", "size"))
-    more.setdefault("left", kind == "text")
-    return Field(key, title, width, kind, help_, source, **more)
+    more.setdefault("descending", kind in ("percent", "bar", "rate", "cpu_time", "size"))
+    more.setdefault("left", kind in ("text", "bar"))
+    return Field(key, title, width, kind, help_, source, page=page, **more)
 
 
 # fmt: off
 FIELDS: Final = (
     _field(
-        "cpu_pct", "%CPU", 5, "percent",
+        "cpu_pct", "%CPU", 5, "percent", "cpu",
         "share of one core it ran on; a thread never exceeds 100",
         "schedstat field 1 (ns); a process: its CPU clock", aliases=("cpu", "pcpu", "%cpu"),
     ),
     _field(
-        "user_pct", "%USR", 5, "percent",
+        "user_pct", "%USR", 5, "percent", "user-kernel",
         "part of %CPU in its own code; the split is sampled by the kernel's 10 ms ticks",
         "stat field 14 (utime)", aliases=("usr", "%usr", "user_cpu"),
     ),
     _field(
-        "system_pct", "%SYS", 5, "percent",
+        "system_pct", "%SYS", 5, "percent", "user-kernel",
         "part of %CPU inside the kernel; the split is sampled by the kernel's 10 ms ticks",
         "stat field 15 (stime)", aliases=("sys", "%sys", "system"),
     ),
     _field(
-        "wait_pct", "%WAIT", 5, "percent",
+        "wait_pct", "%WAIT", 5, "percent", "run-queue",
         "share of the time it was ready to run and waited for a CPU (run queue)",
         "schedstat field 2 (ns)", aliases=("wait", "%wait", "rdelay", "runq"),
     ),
     _field(
-        "vol_per_s", "vol/s", 7, "rate",
+        "vol_per_s", "vol/s", 7, "rate", "switches",
         "voluntary context switches a second: it gave up the CPU to wait for something",
         "status, voluntary_ctxt_switches", aliases=("vol", "cswch", "nvcsw", "vol/s"), needs=(STATUS,),
     ),
     _field(
-        "invol_per_s", "invol/s", 7, "rate",
+        "invol_per_s", "invol/s", 7, "rate", "switches",
         "involuntary context switches a second: the CPU was taken from it while it could go on",
         "status, nonvoluntary_ctxt_switches", aliases=("invol", "nvcswch", "nivcsw", "invol/s", "inv"),
         needs=(STATUS,),
     ),
     _field(
-        "gil_pct", "GIL", 5, "percent",
+        "gil_pct", "GIL", 5, "percent", "gil",
         "share of the time it held CPython's GIL: only then it can run Python; a process: its busiest GIL",
         "sampled from the process's memory (_PyRuntime); - without the right to read that", aliases=("gil_holds",),
     ),
     _field(
-        "gil_wait_pct", "GIL wait", 8, "percent",
+        "gil_wait_pct", "GIL wait", 8, "percent", "gil",
         "share of the time it waited for CPython's GIL; ~ is an estimate; a process: added up, 100 is one thread",
         "exact: syscall and the GIL's address; ~: switches, CPU, run queue and wchan",
         aliases=("gil_wait", "gilwait", "gilw"), needs=(STATUS,),
     ),
     _field(
-        "state", "S", 1, "text",
+        "time_pct", "TIME BAR", 20, "bar", "time",
+        "one second of the thread as a bar that adds up: exact parts in blocks, the rest, in letters, by looks at what "
+        "it is blocked on (small letters: one look); sorted by what it ran or wanted to",
+        "schedstat (ns), stat; state, wchan and syscall", aliases=("bar", "time_bar", "active"), needs=(WCHAN,),
+        level="thread",
+    ),
+    _field(
+        "lock_pct", "%LOCK", 5, "percent", "locks", "share of the time it was blocked on a lock: a futex, a file lock",
+        "sampled: wchan and syscall", aliases=("lock",), needs=(WCHAN,), level="thread",
+    ),
+    _field(
+        "disk_pct", "%DISK", 5, "percent", "disk", "share of the time it was blocked on the disk: block I/O, state D",
+        "sampled: state, wchan and syscall", aliases=("disk",), needs=(WCHAN,), level="thread",
+    ),
+    _field(
+        "network_pct", "%NET", 5, "percent", "peers", "share of the time it was blocked on a socket",
+        "sampled: wchan and syscall", aliases=("network", "net"), needs=(WCHAN,), level="thread",
+    ),
+    _field(
+        "pipe_pct", "%PIPE", 5, "percent", "peers",
+        "share of the time it was blocked on another process or thread here: pipe, local socket, eventfd",
+        "sampled: wchan and syscall", aliases=("pipe",), needs=(WCHAN,), level="thread",
+    ),
+    _field(
+        "state", "S", 1, "text", "states",
         "R runnable (running or waiting for a CPU), S asleep, D uninterruptible (mostly disk), T stopped, "
         "t traced, Z ended but not reaped, I idle kernel thread",
         "stat field 3", aliases=("s", "stat"),
     ),
     _field(
-        "last_cpu", "P", 3, "number", "the CPU it ran on last", "stat field 39 (processor)",
+        "last_cpu", "P", 3, "number", "run-queue", "the CPU it ran on last", "stat field 39 (processor)",
         aliases=("p", "psr", "processor"), level="thread",
     ),
     _field(
-        "cpu_ns", "TIME+", 9, "cpu_time", "CPU time since it started",
+        "cpu_ns", "TIME+", 9, "cpu_time", "cpu", "CPU time since it started",
         "schedstat field 1; a process: its CPU clock, ended threads included", aliases=("time", "time+", "cputime"),
     ),
-    _field("pid", "PID", 7, "number", "process id (thread group id)", "/proc/PID", aliases=("tgid",)),
+    _field("pid", "PID", 7, "number", "processes", "process id (thread group id)", "/proc/PID", aliases=("tgid",)),
     _field(
-        "tid", "TID", 7, "number", "thread id; that of the main thread is the PID", "/proc/PID/task/TID",
+        "tid", "TID", 7, "number", "processes", "thread id; that of the main thread is the PID", "/proc/PID/task/TID",
         aliases=("lwp", "spid"), level="thread",
     ),
     _field(
-        "tid_hex", "TID(16)", 8, "text", "thread id in hexadecimal, as nid in a JVM's thread dump",
+        "tid_hex", "TID(16)", 8, "text", "processes", "thread id in hexadecimal, as nid in a JVM's thread dump",
         "/proc/PID/task/TID", aliases=("nid", "hex"), level="thread",
     ),
-    _field("user", "USER", 8, "text", "effective user of the process", "status, Uid", aliases=("euser", "uname")),
-    _field("priority", "PR", 3, "priority", "kernel priority: 20 + nice; below 0 real time", "stat field 18",
-           aliases=("pr", "pri")),
-    _field("nice", "NI", 3, "number", "nice value: -20 gets most, 19 least", "stat field 19", aliases=("ni",)),
+    _field("user", "USER", 8, "text", "permissions", "effective user of the process", "status, Uid",
+           aliases=("euser", "uname")),
+    _field("priority", "PR", 3, "priority", "run-queue", "kernel priority: 20 + nice; below 0 real time",
+           "stat field 18", aliases=("pr", "pri")),
+    _field("nice", "NI", 3, "number", "run-queue", "nice value: -20 gets most, 19 least", "stat field 19",
+           aliases=("ni",)),
     _field(
-        "policy_name", "POL", 5, "text", "scheduling policy: other, fifo, rr, batch, idle, dl", "stat field 41",
-        aliases=("policy", "cls"), level="thread",
+        "policy_name", "POL", 5, "text", "run-queue", "scheduling policy: other, fifo, rr, batch, idle, dl",
+        "stat field 41", aliases=("policy", "cls"), level="thread",
     ),
-    _field("rt_priority", "RT", 3, "number", "real-time priority, 1 to 99; 0 has none", "stat field 40",
+    _field("rt_priority", "RT", 3, "number", "run-queue", "real-time priority, 1 to 99; 0 has none", "stat field 40",
            aliases=("rtprio",), level="thread"),
-    _field("thread_count", "nTH", 5, "number", "threads of the process", "/proc/PID/task",
+    _field("thread_count", "nTH", 5, "number", "cost", "threads of the process", "/proc/PID/task",
            aliases=("nth", "nlwp", "threads"), level="process", descending=True),
-    _field("rss_bytes", "RES", 6, "size", "memory of the process that is in RAM, shared by all its threads",
-           "stat field 24 (rss)", aliases=("res", "rss", "mem", "memory"), needs=(MEMORY,), level="process"),
-    _field("vsize_bytes", "VIRT", 6, "size", "address space of the process", "stat field 23 (vsize)",
+    _field("rss_bytes", "RES", 6, "size", "processes",
+           "memory of the process that is in RAM, shared by all its threads", "stat field 24 (rss)",
+           aliases=("res", "rss", "mem", "memory"), needs=(MEMORY,), level="process"),
+    _field("vsize_bytes", "VIRT", 6, "size", "cost", "address space of the process", "stat field 23 (vsize)",
            aliases=("virt", "vsz", "vsize"), needs=(MEMORY,), level="process"),
-    _field("ppid", "PPID", 7, "number", "the parent's process id", "stat field 4"),
+    _field("ppid", "PPID", 7, "number", "processes", "the parent's process id", "stat field 4"),
     _field(
-        "reason", "REASON", 20, "text",
+        "reason", "REASON", 20, "text", "states",
         "why it is not running, read off the kernel function it sleeps in: one look, a hint",
         "state and wchan", aliases=("why",), needs=(WCHAN,), level="thread",
     ),
     _field(
-        "wchan", "WCHAN", 16, "text",
+        "wchan", "WCHAN", 16, "text", "states",
         "the kernel function it sleeps in; of your own processes only, of all as root", "wchan",
         needs=(WCHAN,), level="thread",
     ),
-    _field("name", "NAME", 15, "text", "name of the thread, at most 15 bytes; of a process, of its main thread",
-           "stat field 2 (comm)", aliases=("comm", "thread")),
+    _field("name", "NAME", 15, "text", "processes",
+           "name of the thread, at most 15 bytes; of a process, of its main thread", "stat field 2 (comm)",
+           aliases=("comm", "thread")),
     _field(
-        "command", "COMMAND", 30, "text",
+        "command", "COMMAND", 30, "text", "processes",
         "process [thread]; c shows the whole command line", "cmdline and comm", aliases=("cmd", "args"),
     ),
 )
@@ -178,13 +218,13 @@ _BY_NAME: Final = {name.lower(): field for field in FIELDS for name in (field.ti
 
 DEFAULT_COLUMNS: Final = (
     "cpu_pct", "user_pct", "system_pct", "wait_pct", "vol_per_s", "invol_per_s", "gil_pct",
-    "gil_wait_pct", "state", "last_cpu", "cpu_ns", "pid", "tid", "user", "priority", "nice", "reason", "wchan",
-    "command",
+    "gil_wait_pct", "time_pct", "state", "last_cpu", "cpu_ns", "pid", "tid", "user", "priority", "nice", "reason",
+    "wchan", "command",
 )
 # Left out, first to last, where the screen is too narrow for COMMAND to keep a fair width.
 SACRIFICES: Final = (
     "wchan", "user_pct", "system_pct", "priority", "nice", "last_cpu", "user", "cpu_ns", "pid", "reason",
-    "invol_per_s", "gil_pct", "gil_wait_pct", "tid", "vol_per_s", "wait_pct", "state",
+    "invol_per_s", "gil_pct", "gil_wait_pct", "tid", "vol_per_s", "time_pct", "wait_pct", "state",
 )
 GIL_COLUMNS: Final = ("gil_pct", "gil_wait_pct")
 """Columns that say nothing until a GIL is watched."""
@@ -220,11 +260,22 @@ def needs(fields: Iterable[Field]) -> frozenset[str]:
     return frozenset().union(*(field.needs for field in fields))
 
 
+# Widths of the time bar, by the width of the screen from which it has them.
+_BAR_WIDTHS: Final = ((160, 20), (100, 16), (0, 10))
+
+
+def width_of(field: Field, width: int | None) -> int:
+    """The cells of a column on a screen of ``width``, None for no limit: a bar takes fewer on a narrow one."""
+    if field.kind != "bar" or width is None:
+        return field.width
+    return next(cells for least, cells in _BAR_WIDTHS if width >= least)
+
+
 def fitting(columns: tuple[str, ...], width: int, command_width: int = 20) -> tuple[str, ...]:
     """``columns`` without those for which ``width`` cells are too few; COMMAND keeps ``command_width``."""
     kept = list(columns)
     for key in SACRIFICES:
-        taken = sum(BY_KEY[k].width + 1 for k in kept if k != "command")
+        taken = sum(width_of(BY_KEY[k], width) + 1 for k in kept if k != "command")
         if taken + command_width * ("command" in kept) <= width:
             break
         if key in kept:

@@ -145,7 +145,7 @@ def _number_test(field: Field, operator: str, value: str) -> Test:
             return False  # unknown is neither more nor less
         if operator in _COMPARE:
             return _COMPARE[operator](shown, numbers[0])
-        digits = {"percent": 1, "rate": 0}.get(field.kind)
+        digits = {"percent": 1, "bar": 1, "rate": 0}.get(field.kind)
         same = (shown if digits is None else round(shown, digits)) in numbers
         return same == (operator == "=")
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from threadtop import export, fields, query, source
+from threadtop import bars, export, fields, query, source
 from threadtop.errors import EXIT_FAILURE, EXIT_OK
 from threadtop.interest import ALL_NEEDS, Interest
 from threadtop.query import View
@@ -19,25 +19,26 @@ if TYPE_CHECKING:
     from threadtop.source import Source
     from threadtop.targets import Command
 
-ATTACH_S: Final = 0.1  # until the watch of a named process's GIL has taken its first looks
+ATTACH_S: Final = 0.1  # until the watches of a named process have taken their first looks
 
 
 def run(options: Options, command: Command | None = None, source_: Source | None = None) -> int:
     """Print frames until there have been enough, the targets end or the reader goes; returns the exit code.
 
     The first frame takes two passes: one to begin from, one to measure; for named processes one more between them,
-    for the tallies of their GILs to begin from.  A target that ends before that has left nothing to print, which
+    for the tallies of the watches to begin from.  A target that ends before that has left nothing to print, which
     is a failure.
     """
     prepare_output(json=options.json)
     interval_s = options.interval_s or 1.0
     view = options.view(View())
-    width = _width(options)
+    width = _width(options.width)
     if width is not None and options.columns is None:
         view = replace(view, columns=fields.fitting(view.columns, width))
     needs = view.needs() if not options.json else ALL_NEEDS
-    # Named from the first pass on, so that the watch covers all of the first frame: it attaches after that pass.
-    interest = Interest(attached=options.pids, needs=needs, everything=True, gil=options.pids or frozenset())
+    # Named from the first pass on, so that the watches cover all of the first frame: they attach after that pass.
+    named = options.pids or frozenset()
+    interest = Interest(attached=options.pids, needs=needs, everything=True, gil=named, waits=named)
     live = source_ or source.live()
     frames = 0
     try:
@@ -63,8 +64,8 @@ def run(options: Options, command: Command | None = None, source_: Source | None
             if options.json:
                 sys.stdout.write(export.to_json(snapshot, table) + "\n")
             else:
-                lines = export.text_lines(snapshot, table, width)
-                sys.stdout.write(("\n" if frames else "") + "\n".join(lines) + "\n")
+                frame = "\n".join(export.text_lines(snapshot, table, width))
+                sys.stdout.write(("\n" if frames else "") + (frame if _has_blocks() else bars.plain(frame)) + "\n")
             sys.stdout.flush()
             frames += 1
     finally:
@@ -82,8 +83,35 @@ def prepare_output(*, json: bool) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _width(options: Options) -> int | None:
+def print_page(name: str, width: int | None) -> int:
+    """Print the page of that name, or of ``list`` all names; returns the exit code, raises UsageError."""
+    from threadtop import pages  # noqa: PLC0415 the rest of headless output does without
+
+    prepare_output(json=False)
+    for line in pages.printed(name, _width(width)):
+        print(line if _can_print(line) else bars.plain(line))
+    return EXIT_OK
+
+
+def _can_print(line: str) -> bool:
+    try:
+        line.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _has_blocks() -> bool:
+    """Whether the output's encoding has what bars are drawn of."""
+    try:
+        "█▏▓▒·".encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _width(asked: int | None) -> int | None:
     """The width to cut at: the one asked for, the terminal's, or none into a pipe."""
-    if options.width is not None:
-        return options.width
+    if asked is not None:
+        return asked
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

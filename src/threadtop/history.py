@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from threadtop.snapshot import ThreadRow
+from threadtop.time_rows import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from threadtop.sample import GilMoment
-    from threadtop.snapshot import Key, ProcessRow, Snapshot, ThreadRow
+    from threadtop.snapshot import Key, ProcessRow, Snapshot
+    from threadtop.time_rows import Part, TimeShare
 
 TICKS: Final = 180
 ROWS: Final = 600
@@ -21,8 +25,31 @@ SERIES: Final = ("cpu_pct", "wait_pct", "switches_per_s")
 MOMENTS: Final = 4000  # of one process: 20 s at 200 a second
 MOMENTS_NS: Final = 20_000_000_000
 WATCHED: Final = 16  # processes whose moments are kept
-_WIDTH: Final = 1 + len(SERIES)
+_WIDTH: Final = 2 + len(SERIES)  # the tick, the figures, what took most of its time
 _UNKNOWN: Final = -1.0
+_EXACT: Final = 3  # of PARTS: from counters
+
+
+class Second(NamedTuple):
+    """What took most of a thread's time in one tick; ``is_hint``: as one look found it."""
+
+    part: Part
+    is_hint: bool = False
+
+
+def second_of(share: TimeShare) -> Second:
+    """What took most of a tick."""
+    part = share.dominant()
+    return Second(part, share.is_hint and part not in PARTS[:_EXACT])
+
+
+def _code(row: ThreadRow | ProcessRow) -> float:
+    """What took most of a thread's tick, as one number."""
+    share = row.time if isinstance(row, ThreadRow) else None
+    if share is None:
+        return _UNKNOWN
+    part, is_hint = second_of(share)
+    return float(PARTS.index(part) * 2 + is_hint)
 
 
 class History:
@@ -37,6 +64,7 @@ class History:
         self._began: dict[Key, int] = {}
         self._rings: dict[Key, array[float]] = {}
         self._moments: dict[Key, deque[GilMoment]] = {}
+        self._moving: dict[Key, frozenset[int]] = {}
 
     def add(self, snapshot: Snapshot) -> None:
         """Note what moved in a snapshot."""
@@ -46,10 +74,14 @@ class History:
         if snapshot.interval_s is None:
             return  # a first sample has no rates yet
         self._tick += 1
+        was, self._moving = self._moving, {}
         for process in snapshot.processes.values():
             if process.moving:
                 self._note(process)
-                for tid in process.moving:
+                self._moving[process.key] = frozenset(process.moving)
+            # What a thread rests in is noted once, as it comes to rest: it stays true until it moves again.
+            for tid in (*process.moving, *(was.get(process.key, frozenset()) - set(process.moving))):
+                if tid in process.threads:
                     self._note(process.threads[tid])
         if len(self._rings) > ROWS:
             resting = sorted(self._rings, key=lambda key: self._rings[key][-_WIDTH])
@@ -82,6 +114,7 @@ class History:
         switches = None if row.vol_per_s is None else row.vol_per_s + (row.invol_per_s or 0.0)
         ring.append(self._tick)
         ring.extend(_UNKNOWN if value is None else value for value in (row.cpu_pct, row.wait_pct, switches))
+        ring.append(_code(row))
         if len(ring) > 2 * TICKS * _WIDTH:
             del ring[: len(ring) - TICKS * _WIDTH]
 
@@ -101,3 +134,21 @@ class History:
                 value = ring[at + column]
                 values[tick - first] = None if value == _UNKNOWN else value
         return values
+
+    def seconds(self, key: Key, ticks: int, now: TimeShare | None) -> list[Second | None]:
+        """What took most of a thread's time in each of the last ``ticks``, oldest first; None is not known.
+
+        Between two notes it rested in what the first of them found; one without a note rested in what ``now`` says.
+        """
+        first = max(1, self._tick - min(ticks, TICKS) + 1)
+        count = self._tick - first + 1
+        ring = self._rings.get(key)
+        if ring is None:
+            return [second_of(now) if now is not None and now.is_whole else None] * count
+        found: list[Second | None] = [None] * count
+        for at in range(max(0, len(ring) - (count + 1) * _WIDTH), len(ring), _WIDTH):
+            code = ring[at + _WIDTH - 1]
+            second = None if code == _UNKNOWN else Second(PARTS[int(code) // 2], bool(int(code) % 2))
+            start = max(int(ring[at]), first) - first
+            found[start:] = [second] * (count - start)
+        return found

@@ -139,8 +139,8 @@ def _in_order(
     return ordered(list(rows), field, snapshot.processes, descending=view.descending, steady=steady)
 
 
-_SHOWN_DIGITS: Final = {"percent": 1, "rate": 0}
-_LEAST_MOVE: Final = {"percent": 0.5, "rate": 2.0}  # up to that, and up to a tenth, a row keeps its place
+_SHOWN_DIGITS: Final = {"percent": 1, "bar": 1, "rate": 0}
+_LEAST_MOVE: Final = {"percent": 0.5, "bar": 2.0, "rate": 2.0}  # up to that, and up to a tenth, a row keeps its place
 _LASTING_TICKS: Final = 20  # a move in one direction that lasts so long is no tremble
 _REST_TICKS: Final = 5
 

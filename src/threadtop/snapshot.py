@@ -66,11 +66,47 @@ class ThreadRow(NamedTuple):
     @property
     def time(self) -> TimeShare | None:
         """Where its time went: sampled where its process is looked at closely, else from one look; None not known."""
-        if self.sampled is not None or self.user_pct is None or self.system_pct is None:
+        if self.sampled is not None or self.cpu_pct is None:
             return self.sampled
-        call, target = (self.blocked.call, self.blocked.target) if self.blocked else ("", "")
-        kind = None if self.state == "R" else reasons.kind(self.state, self.wchan, call, target)
-        return time_rows.by_one_look(self.user_pct, self.system_pct, self.wait_pct or 0.0, kind)
+        call, target, why_not = "", "", ""
+        if self.blocked is not None:
+            call, target, why_not = self.blocked.call, self.blocked.target, self.blocked.why_not
+        state = "I" if self.kernel and self.state == "S" else self.state
+        kind = None if state == "R" else reasons.kind(state, self.wchan, call, target)
+        user_pct, system_pct = time_rows.modes(self.cpu_pct, self.user_pct, self.system_pct)
+        share = time_rows.by_one_look(user_pct, system_pct, self.wait_pct or 0.0, kind, why_not)
+        return time_rows.with_gil(share, self.gil_wait_pct, self.gil.samples) if self.gil else share
+
+    @property
+    def time_pct(self) -> float | None:
+        """What it ran or wanted to (TimeShare.active_pct)."""
+        if self.is_idle and self.sampled is None:
+            return 0.0  # most rows: not worth a look at what they sleep in
+        share = self.time
+        return None if share is None else share.active_pct
+
+    def _blocked_in(self, kind: reasons.Kind) -> float | None:
+        return share.of(kind) if (share := self.time) else None
+
+    @property
+    def lock_pct(self) -> float | None:
+        """Share of the time it was blocked on a lock."""
+        return self._blocked_in("lock")
+
+    @property
+    def disk_pct(self) -> float | None:
+        """Share of the time it was blocked on the disk."""
+        return self._blocked_in("disk")
+
+    @property
+    def network_pct(self) -> float | None:
+        """Share of the time it was blocked on a socket."""
+        return self._blocked_in("network")
+
+    @property
+    def pipe_pct(self) -> float | None:
+        """Share of the time it was blocked on another process or thread of this machine."""
+        return self._blocked_in("pipe")
 
     @property
     def gil_pct(self) -> float | None:

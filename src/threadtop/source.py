@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING, Final, Protocol
 
 from threadtop import findings, rates
+from threadtop.findings.trends import Trends
+from threadtop.findings.wanted import wanted
 from threadtop.gil.watch import Watch
+from threadtop.lenses.blocked import BlockedLens
+from threadtop.lenses.locks import LocksLens
 from threadtop.lenses.python import WINDOW_S, PythonLens
+from threadtop.lenses.time import TimeLens
 from threadtop.procfs.reader import ProcReader
 from threadtop.sampler import Sampler
+from threadtop.surroundings import Surroundings
+from threadtop.waiting.describe import BlockedReader
+from threadtop.waiting.locks import LocksReader
+from threadtop.waiting.watch import WaitWatch, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +30,8 @@ if TYPE_CHECKING:
 
 
 WATCH_DESCRIPTORS: Final = 512  # for the threads of watched processes that move
+WAIT_DESCRIPTORS: Final = 2048  # for the threads that are looked at: up to three files each
+BLOCKED_DESCRIPTORS: Final = 64  # on the memory of processes, for the length of a tick
 
 
 class Source(Protocol):
@@ -33,27 +45,61 @@ class Source(Protocol):
 
 
 class LiveSource:
-    """The machine it runs on, now: the pass over /proc, the watch of GILs, what both mean."""
+    """The machine it runs on, now: the pass over /proc, the watches, what they mean."""
 
-    def __init__(self, sampler: Sampler, watch: Watch | None = None, lens: PythonLens | None = None) -> None:
-        """Take samples from ``sampler``; without a ``watch`` nothing is known of GILs."""
+    def __init__(
+        self,
+        sampler: Sampler,
+        watch: Watch | None = None,
+        lens: PythonLens | None = None,
+        *,
+        blocked: BlockedReader | None = None,
+        locks: LocksReader | None = None,
+        surroundings: Surroundings | None = None,
+        waits: WaitWatch | None = None,
+    ) -> None:
+        """Take samples from ``sampler``; without a ``watch`` nothing is known of GILs, and so with the others."""
         self._sampler = sampler
         self._watch = watch
         self._lens = lens or PythonLens()
+        self._waits = waits
+        self._time_lens = TimeLens()
+        self._blocked = blocked
+        self._blocked_lens = BlockedLens()
+        self._locks = locks
+        self._locks_lens = LocksLens()
+        self._surroundings = surroundings
+        self._trends = Trends()
         self._before: Sample | None = None
         self._last: Snapshot | None = None
 
     def read(self, interest: Interest) -> Snapshot:
         """One pass over /proc, with rates since the one before."""
         sample = self._sampler.sample(interest)
+        if self._blocked is not None:
+            sample = _with_blocked(sample, self._blocked, interest)
+        if self._locks is not None:
+            sample = sample._replace(locks=self._locks.read(sample, interest))
         raw = self._last = rates.snapshot(self._before, sample, self._last)
         self._before = sample
-        if self._watch is None:
-            return raw
-        self._follow(self._watch, interest, raw)
-        sample = sample._replace(gils=self._watch.take(), watch=self._watch.cost())
-        snapshot = self._lens.apply(sample, raw)
-        return snapshot._replace(findings=findings.diagnose(snapshot)) if sample.gils else snapshot
+        if self._watch is not None:
+            self._follow(self._watch, interest, raw)
+            sample = sample._replace(gils=self._watch.take(), watch=self._watch.cost())
+        if self._waits is not None:
+            self._waits.follow(self._wanted_waits(interest, raw))
+            sample = sample._replace(waits=self._waits.take(), wait_watch=self._waits.cost())
+        snapshot = self._time_lens.apply(sample, self._lens.apply(sample, raw))
+        snapshot = self._blocked_lens.apply(sample, snapshot)
+        places = self._watch.places() if self._watch is not None and sample.locks else {}
+        snapshot = self._locks_lens.apply(sample, snapshot, places)
+        return self._diagnosed(snapshot, interest)
+
+    def _diagnosed(self, snapshot: Snapshot, interest: Interest) -> Snapshot:
+        """With what the numbers say, and the circumstances that the rules want to know for that."""
+        if self._surroundings is not None:
+            snapshot = snapshot._replace(circumstances=self._surroundings.read(wanted(snapshot)))
+        self._trends.add(snapshot, interest.waits | (interest.attached or frozenset()))
+        return snapshot._replace(findings=findings.diagnose(snapshot, self._trends))
 
     def _follow(self, watch: Watch, interest: Interest, raw: Snapshot) -> None:
         """Those that are looked at come first, then those whose counters smell of contention."""
@@ -63,11 +109,31 @@ class LiveSource:
         pids = [*asked, *sorted(suspects - interest.gil)]
         watch.follow({pid: raw.processes[pid].start_ticks for pid in pids if pid in raw.processes})
 
+    def _wanted_waits(self, interest: Interest, raw: Snapshot) -> dict[int, Wanted]:
+        """Of the processes looked at closely the threads that moved, and where they would wait for a GIL."""
+        rows = [raw.processes[pid] for pid in sorted(interest.waits) if pid in raw.processes]
+        places = self._watch.places() if self._watch is not None and rows else {}
+        return {row.pid: Wanted(row.start_ticks, row.moving, places.get(row.pid, ())) for row in rows if not row.kernel}
+
     def close(self) -> None:
         """Close the descriptors."""
         self._sampler.close()
+        if self._waits is not None:
+            self._waits.close()
         if self._watch is not None:
             self._watch.close()
+        if self._blocked is not None:
+            self._blocked.close()
+        if self._surroundings is not None:
+            self._surroundings.close()
+
+
+def _with_blocked(sample: Sample, reader: BlockedReader, interest: Interest) -> Sample:
+    """``sample`` with what threads in sight sleep in, and what reading that cost."""
+    blocked = reader.read(sample, interest)
+    reads = Counter(sample.cost.reads)
+    reads.update(reader.reads)
+    return sample._replace(blocked=blocked, cost=sample.cost._replace(reads=dict(reads)))
 
 
 class Deferred:
@@ -113,6 +179,17 @@ def live(*, gil_window_s: float = WINDOW_S) -> LiveSource:
 
     reader = ProcReader()
     sampler = Sampler(reader, HostReader(reader).read, user_name=user_name)
-    # A reader of its own: the watch reads in its own thread.
+    # Readers of their own: the watches read in their own threads.
     watch = Watch(ProcReader(descriptors=WATCH_DESCRIPTORS))
-    return LiveSource(sampler, watch, PythonLens(window_s=gil_window_s))
+    blocked = BlockedReader(ProcReader(descriptors=BLOCKED_DESCRIPTORS))
+    locks = LocksReader(ProcReader(descriptors=BLOCKED_DESCRIPTORS))
+    waits = WaitWatch(ProcReader(descriptors=WAIT_DESCRIPTORS))
+    return LiveSource(
+        sampler,
+        watch,
+        PythonLens(window_s=gil_window_s),
+        blocked=blocked,
+        locks=locks,
+        surroundings=Surroundings(reader),
+        waits=waits,
+    )

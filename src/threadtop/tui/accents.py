@@ -65,10 +65,17 @@ def plain_role(field: Field, row: Row, *, is_still: bool) -> str:
         return "x"
     if is_still or field.key in _QUIET:
         return "."
-    if field.kind in ("percent", "rate"):
+    if field.kind in ("percent", "bar", "rate"):
         value = field.value(row)
         return " " if isinstance(value, (int, float)) and value != 0 else "."
     return " "
+
+
+def bar_roles(row: Row, roles: str) -> str:
+    """The time bar in the colours of its parts, unless the row is at rest or has gone."""
+    if row.mark == "gone":
+        return "x" * len(roles)
+    return "." * len(roles) if row.is_idle else roles
 
 
 def command_roles(row: Row, cells: str, searched: str, *, is_still: bool) -> str:

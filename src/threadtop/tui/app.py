@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import App
 from textual.widgets import Input
 
-from threadtop import config, text
+from threadtop import config, pages, text
 from threadtop.cli import THEMES, Options
 from threadtop.errors import ThreadtopError, UsageError
 from threadtop.export import iso_time
 from threadtop.feed import LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.history import History
-from threadtop.tui import _compat, themes
+from threadtop.tui import _compat, finding_words, themes
 from threadtop.tui.commands import GLOBAL, Commands, bindings
+from threadtop.tui.findings_screen import FindingsScreen
 from threadtop.tui.header import Status
+from threadtop.tui.help import About
 from threadtop.tui.main_screen import MainScreen
 from threadtop.tui.painted import Painted
 from threadtop.tui.process_screen import ProcessScreen
-from threadtop.tui.screens import HelpScreen
+from threadtop.tui.screens import HelpScreen, PageScreen
 from threadtop.tui.table_screen import TableScreen
 from threadtop.tui.terminal import Terminal
 from threadtop.tui.worst import Worst
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     from threadtop.config import Preferences
     from threadtop.feed import Feed
-    from threadtop.snapshot import Snapshot
+    from threadtop.snapshot import Finding, Snapshot
     from threadtop.targets import Command
     from threadtop.tui.signals import Signals
 
@@ -182,7 +184,7 @@ class ThreadtopApp(App[int]):
     def show(self) -> None:
         """Show the latest snapshot on the screen that is on top."""
         screen = self.screen
-        if self.snapshot is not None and isinstance(screen, (MainScreen, ProcessScreen)):
+        if self.snapshot is not None and isinstance(screen, (MainScreen, ProcessScreen, FindingsScreen)):
             screen.show(self.snapshot)
 
     def look(self) -> None:
@@ -231,9 +233,39 @@ class ThreadtopApp(App[int]):
         self.push_screen(ProcessScreen(pid, tid, pane))
         return True
 
+    def open_findings(self) -> None:
+        """All findings; a single one opens its process at them straight, and so does one that holds no longer."""
+        found = self.snapshot.findings if self.snapshot is not None else ()
+        shown = self.status.worst.finding if self.status.worst is not None else None
+        only = found[0] if len(found) == 1 else shown if not found else None
+        if only is not None:
+            if not self.open_process(only.pid, 0, finding_words.FINDINGS):
+                self.say(f"{only.process} has ended")
+        elif found:
+            self.push_screen(FindingsScreen(shown))
+        else:
+            self.say("nothing found so far")
+
+    def explain(self, finding: Finding | None) -> None:
+        """Explain what a finding is about; without one, show the help."""
+        if finding is None:
+            self.action_help()
+        else:
+            self.open_page(pages.for_finding(finding.kind))
+
+    def open_page(self, key: str) -> None:
+        """Open a page that explains."""
+        self.push_screen(PageScreen(key))
+
     def action_help(self) -> None:
-        """Show the help."""
-        self.push_screen(HelpScreen())
+        """Show the help, beginning with what is looked at."""
+        self.push_screen(HelpScreen(self._asked_about()))
+
+    def _asked_about(self) -> About:
+        if isinstance(self.screen, MainScreen):
+            worst = self.status.worst
+            return About(self.screen.view.sort, finding=worst.finding if worst is not None else None)
+        return self.screen.asked_about() if isinstance(self.screen, ProcessScreen) else About()
 
     def action_pause(self) -> None:
         """Freeze the snapshot, or go on."""

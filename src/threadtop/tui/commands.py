@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from textual.binding import Binding
 from textual.command import DiscoveryHit, Hit, Provider
 
+from threadtop import pages
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -27,8 +29,8 @@ class Action(NamedTuple):
 # fmt: off
 GLOBAL: Final = (
     Action("quit", "q,ctrl+c", "q  Ctrl+C", "quit", "quit"),
-    Action("help", "question_mark,h,f1", "?  h  F1", "help: keys, columns, what each number means and where it is from",
-           "help"),
+    Action("help", "question_mark,h,f1", "?  h  F1",
+           "help: what is shown, explained; keys, columns, what each number means and where it is from", "help"),
     Action("pause", "Z,p", "Z  p", "pause: a frozen snapshot that can still be sorted, filtered and opened", "pause"),
     Action("delay", "d", "d", "set the seconds between two refreshes"),
     Action("slower", "plus", "+", "refresh less often"),
@@ -72,7 +74,7 @@ MAIN: Final = (
     Action("tag", "space", "Space", "tag the thread and go on"),
     Action("untag", "U", "U", "remove all tags"),
     Action("follow", "F", "F", "follow the chosen thread"),
-    Action("finding", "f", "f", "open the process of the finding under the header"),
+    Action("findings", "f", "f", "findings: what the numbers say in words, with evidence and what to do", "findings"),
     Action("release", "escape", "Esc", "let the cursor go: the page stays at the top"),
 )
 MOVES: Final = (
@@ -87,6 +89,12 @@ PROCESS: Final = (
     Action("next_pane", "tab", "Tab", "next pane", "next pane"),
     Action("previous_pane", "shift+tab", "Shift+Tab", "previous pane"),
     Action("stacks", "y", "y", "GIL pane: ask py-spy for the threads' Python stacks; the process is not paused"),
+)
+FINDINGS: Final = (
+    Action("back", "escape,backspace,f", "Esc  Backspace", "back", "back"),
+    Action("", "", "Up Down  j k", "to the next or the previous finding"),
+    Action("", "", "Enter", "open the process at what the finding is made of", "evidence"),
+    Action("explain", "", "?", "what the finding is about, explained; h is the help", "explain"),
 )
 # fmt: on
 RESERVED: Final = {
@@ -124,6 +132,8 @@ class Commands(Provider):
                 owner = self.screen if action not in GLOBAL else self.app
                 run = partial(owner.run_action, action.name)
                 entries.append((f"{action.help}   ({action.shown})", action.help, run))
+        open_page = self.app.open_page  # type: ignore[attr-defined]
+        entries += [(f"page: {page.title}", page.summary, partial(open_page, page.key)) for page in pages.all_pages()]
         return entries
 
     async def discover(self) -> Hits:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MESSAGE_TICKS = 4
 _GAP = 3
-_FIRST = ("back", "help", "quit")
+_FIRST = ("back", "help", "explain", "quit")
 
 
 class Footer(Painted):
@@ -36,6 +36,8 @@ class Footer(Painted):
     def name_keys(self, actions: Iterable[Action]) -> None:
         """Name the keys of those of ``actions`` that have a label."""
         labelled = [action for action in actions if action.label]
+        if any(action.name == "explain" for action in labelled):  # its key is that of the help
+            labelled = [action for action in labelled if action.name != "help"]
         # However narrow the screen: how to leave, and where to read about the rest.
         labelled.sort(key=lambda action: _FIRST.index(action.name) if action.name in _FIRST else len(_FIRST))
         self._labelled = labelled

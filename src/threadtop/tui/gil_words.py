@@ -1,31 +1,24 @@
-"""What the GIL pane says in words: how the GIL fares, how that is known, who holds it now, what was found; pure."""
+"""What the GIL pane says in words: how the GIL fares, how that is known, who holds it now; pure."""
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Final
 
 from threadtop import text
-from threadtop.findings import PROBLEM
 from threadtop.gil_rows import stopped_words
 from threadtop.lenses import sleeps
 from threadtop.tui import paint
+from threadtop.tui.finding_words import INDENT, wrapped
 from threadtop.tui.paint import LineBuilder
-from threadtop.tui.worst import GRADES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from threadtop.gil_rows import GilLockRow, GilRow
-    from threadtop.snapshot import Finding, ProcessRow, Snapshot
+    from threadtop.snapshot import ProcessRow, Snapshot
     from threadtop.stacks import Stacks
     from threadtop.tui.paint import Line
 
-INDENT: Final = 6
 _MOST_LOCKS: Final = 4
 _MOST_NAMED: Final = 3
-_LABEL: Final = 13
-_GAP: Final = 3
 _WIDE: Final = 100
 
 
@@ -37,22 +30,22 @@ def summary_lines(process: ProcessRow, snapshot: Snapshot, width: int) -> list[L
     if gil.is_enabled is False:
         return _said("off: a free-threaded build (PEP 703); its threads run Python at the same time", width)
     if gil.grade == "none":
-        return [*_said(f"not known: {gil.why_not}", width), *_wrapped(gil.remedy, width)]
+        return [*_said(f"not known: {gil.why_not}", width), *wrapped(gil.remedy, width)]
     if gil.grade == "estimate":
         line = LineBuilder().add(" GIL  ", "t").join(_held(gil.utilisation_pct, width))
         line.join(_waiters(gil.waiters))
         why = f"estimated from counters, not measured: {gil.why_not}" if gil.why_not else "estimated from counters"
         doubt = sleeps.words(gil)
-        known = [*_wrapped(why, width), *_wrapped(doubt, width), *_wrapped(_exact_remedy(gil.remedy), width)]
-        return [line.line(width), *_wrapped(stopped_words(process.state), width, "y"), *known]
+        known = [*wrapped(why, width), *wrapped(doubt, width), *wrapped(_exact_remedy(gil.remedy), width)]
+        return [line.line(width), *wrapped(stopped_words(process.state), width, "y"), *known]
     locks = sorted(gil.locks, key=lambda lock: lock.interpreters)
     lines = [_lock_line(lock, process, width, waiters=len(locks) == 1) for lock in locks[:_MOST_LOCKS]]
     if len(locks) > _MOST_LOCKS:
-        lines.extend(_wrapped(f"and {len(locks) - _MOST_LOCKS} GILs more", width))
+        lines.extend(wrapped(f"and {len(locks) - _MOST_LOCKS} GILs more", width))
     if len(locks) > 1:
         waits = LineBuilder().add(" " * INDENT).add(text.average(gil.waiters), "b")
         lines.append(waits.add(" threads wait for them on average", ".").line(width))
-    return [*lines, *_wrapped(stopped_words(process.state), width, "y"), _evidence(gil, snapshot, width)]
+    return [*lines, *wrapped(stopped_words(process.state), width, "y"), _evidence(gil, snapshot, width)]
 
 
 def _exact_remedy(remedy: str) -> str:
@@ -61,15 +54,9 @@ def _exact_remedy(remedy: str) -> str:
 
 def _said(words: str, width: int) -> list[Line]:
     """Words in the place of figures."""
-    first, *rest = _wrapped(words, width, " ") or [paint.blank(width)]
+    first, *rest = wrapped(words, width, " ") or [paint.blank(width)]
     title = LineBuilder().add(" GIL  ", "t").roles(first[0][INDENT:], first[1][INDENT:])
     return [title.line(width), *rest]
-
-
-def _wrapped(words: str, width: int, role: str = ".", indent: int = INDENT) -> list[Line]:
-    """Words below one another, for they must not be cut."""
-    parts = textwrap.wrap(text.visible(words), max(20, width - indent - 1), break_on_hyphens=False)
-    return [LineBuilder().add(" " * indent).add(part, role).line(width) for part in parts]
 
 
 def interpreters_words(ids: tuple[int, ...]) -> str:
@@ -152,39 +139,3 @@ def stacks_line(stacks: Stacks, frames: tuple[str, ...], age_s: float, width: in
         return line.add(f"stacks of {age}; ", ".").add("y", "f").add(" asks again", ".").line(width)
     line.add(f"{age}, it was in  ", ".").add(text.visible(frames[0]), "b")
     return line.add(text.visible("".join(f" < {frame}" for frame in frames[1:4])), ".").line(width)
-
-
-def finding_lines(findings: Iterable[Finding], width: int) -> list[Line]:
-    """Each finding: its title and how sure it is, what it means, the figures behind it, what to run next."""
-    lines: list[Line] = []
-    for finding in findings:
-        if lines:
-            lines.append(paint.blank(width))
-        is_problem = finding.severity >= PROBLEM
-        sure = LineBuilder().add(f"  {GRADES[finding.grade]} ", ".")
-        title = LineBuilder().add(" ▲ " if is_problem else " · ", "y" if is_problem else ".")
-        title.add(text.visible(finding.title), "b")
-        lines.append(LineBuilder().roles(*title.line(max(0, width - sure.length))).join(sure).line(width))
-        lines.extend(_wrapped(finding.explanation, min(width, 110), " ", indent=3))
-        lines.extend(_evidence_lines(finding, width))
-        if finding.next_command:
-            lines.append(_label("next").add(text.visible(finding.next_command)).line(width))
-    return [paint.fit_line(line, width) for line in lines]
-
-
-def _label(label: str) -> LineBuilder:
-    return LineBuilder().add(f"   {label:{_LABEL - 3}}", ".")
-
-
-def _evidence_lines(finding: Finding, width: int) -> list[Line]:
-    """The figures behind it, as many in a line as fit: a figure is not torn from its name."""
-    lines: list[Line] = []
-    line, is_empty = _label("evidence"), True
-    for name, figure in finding.evidence:
-        item = LineBuilder().add(f"{text.visible(name)} ", ".").add(text.visible(figure))
-        if not is_empty and line.length + _GAP + item.length > width:
-            lines.append(line.line(width))
-            line, is_empty = _label(""), True
-        line.add(" " * (0 if is_empty else _GAP)).join(item)
-        is_empty = False
-    return lines if is_empty else [*lines, line.line(width)]

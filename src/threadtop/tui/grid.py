@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.message import Message
 
-from threadtop import export, fields, filters, text
+from threadtop import bars, export, fields, filters, text
 from threadtop.snapshot import ThreadRow
 from threadtop.tui import accents, paint
 from threadtop.tui.paint import LineBuilder
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from threadtop.snapshot import Key, Row
     from threadtop.tui.paint import Line
 
+_COMMAND: Final = 30  # cells that COMMAND has before REASON gets more
+_MOST_REASON: Final = 30  # cells more
 _ORDER_SIGNS: Final = {True: "▼", False: "▲"}  # largest first, smallest first
 
 
@@ -76,12 +78,14 @@ class Grid(Painted, can_focus=True):
         self.cursor_index = 0
         self.tagged: set[Key] = set()
         self.followed: Key | None = None
+        self.named: frozenset[tuple[int, int]] = frozenset()
         self.searched = ""
         self.knows_gil = False
         self._places: dict[Key, int] | None = None
         self._look: object = None
         self._lines: dict[Key, tuple[Row, Line]] = {}
         self._fresh: dict[Key, tuple[Row, Line]] = {}
+        self._bars: dict[Key, bars.Steady] = {}
 
     # -- what it shows ---------------------------------------------------------------------------
 
@@ -257,8 +261,12 @@ class Grid(Painted, can_focus=True):
             shown = [field for field in shown if field.key not in fields.GIL_COLUMNS]
         keys = fields.fitting(tuple(field.key for field in shown), width)
         columns = [fields.BY_KEY[key] for key in keys]
-        taken = sum(field.width + 1 for field in columns if field.key != "command") + 1
-        return [(field, max(1, width - taken) if field.key == "command" else field.width) for field in columns]
+        sizes = [(field, fields.width_of(field, width)) for field in columns]
+        left = max(1, width - sum(size + 1 for field, size in sizes if field.key != "command") - 1)
+        # What COMMAND does not need says more of the reason.
+        more = 0 if self.table.view.full_command else max(0, min(left - _COMMAND, _MOST_REASON))
+        added = {"reason": more, "command": left - more * ("reason" in keys) - fields.BY_KEY["command"].width}
+        return [(field, size + added.get(field.key, 0)) for field, size in sizes]
 
     def make_lines(self, width: int, height: int) -> list[Line]:
         """The heading and the rows in sight."""
@@ -266,7 +274,7 @@ class Grid(Painted, can_focus=True):
         lines = [self._heading(columns, width)]
         if self.table is None:
             return lines
-        look = (width, columns, self.table.view, self.searched, self.followed, frozenset(self.tagged))
+        look = (width, columns, self.table.view, self.searched, self.followed, frozenset(self.tagged), self.named)
         if look != self._look:
             self._look, self._lines = look, {}
         self._fresh = {}
@@ -278,6 +286,7 @@ class Grid(Painted, can_focus=True):
             is_chosen = self.cursor is not None and index == self.cursor_index and row.key == self.cursor
             lines.append(paint.selected(line) if is_chosen else line)
         self._lines = self._fresh
+        self._bars = {key: drawn for key, drawn in self._bars.items() if key in self._lines}
         if len(lines) == 1:
             lines.append(LineBuilder().add("  " + self._emptiness(), ".").line(width))
         elif self.table.hidden_idle and len(lines) < height:
@@ -322,6 +331,11 @@ class Grid(Painted, can_focus=True):
         is_still = row.is_idle
         accent, accented = accents.accent(row)
         for field, column_width in columns:
+            if field.kind == "bar" and isinstance(row, ThreadRow):
+                own, drawn = self.drawn(field, row, column_width)
+                cells.append(own)
+                roles.append(drawn + ".")
+                continue
             own = self.cell(field, row, table)
             length = len(own)
             if length > column_width:
@@ -336,6 +350,14 @@ class Grid(Painted, can_focus=True):
                 roles.append(role * (column_width + 1))
         # The blank behind a column has the column's role: no colour is switched off for it.
         return text.fit(cells[0] + " ".join(cells[1:]), width), "".join(roles)[:width].ljust(width)
+
+    def drawn(self, field: Field, row: ThreadRow, width: int) -> tuple[str, str]:  # noqa: ARG002 others have more
+        """A thread's time bar and the role of each cell; the one that stands there while it is still right."""
+        share, known = row.time, self._bars.get(row.key)
+        if known is None or not known.is_near(share, width):
+            known = self._bars[row.key] = bars.Steady(share, width)
+        cells, roles = known.drawn
+        return cells, accents.bar_roles(row, roles)
 
     def cell(self, field: Field, row: Row, table: Table) -> str:
         """One cell as a cell string; a heading says whether it is folded, and what it hides."""
@@ -352,7 +374,7 @@ class Grid(Painted, can_focus=True):
         return f"+ {own}" if row.pid < 0 else f"+ {own} ({row.thread_count})"
 
     def _sign(self, row: Row) -> tuple[str, str]:
-        """The mark in the margin: tagged, followed, new or gone."""
+        """The mark in the margin: tagged, followed, new, gone, or named by a problem that was found."""
         key = row.key
         if key in self.tagged:
             return "*", "y"
@@ -360,7 +382,9 @@ class Grid(Painted, can_focus=True):
             return ">", "y"
         if row.mark == "new":
             return "+", "n"
-        return ("x", "x") if row.mark == "gone" else (" ", " ")
+        if row.mark == "gone":
+            return "x", "x"
+        return ("▲", "y") if (row.pid, row.tid) in self.named else (" ", " ")
 
     def _role(self, field: Field, row: Row, *, is_still: bool) -> str:
         """The role of a cell that is not the row's accent."""

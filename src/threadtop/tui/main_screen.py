@@ -10,6 +10,7 @@ from threadtop import fields, filters, query, text
 from threadtop.errors import UsageError
 from threadtop.interest import Interest
 from threadtop.snapshot import GroupRow, ProcessRow, ThreadRow
+from threadtop.tui import finding_words
 from threadtop.tui.commands import GLOBAL, MAIN, MOVES, Action, bindings
 from threadtop.tui.footer import Footer
 from threadtop.tui.grid import Grid
@@ -75,6 +76,7 @@ class MainScreen(TableScreen):
         self._forget(snapshot)
         self.grid.knows_gil = self.grid.knows_gil or any(row.gil is not None for row in snapshot.processes.values())
         self.header.show(snapshot, self.app.status)
+        self.grid.named = finding_words.named(snapshot.findings)
         self.grid.show(query.table(snapshot, self.view, held, self._steady))
         self.footer.tick(self._position())
 
@@ -100,7 +102,7 @@ class MainScreen(TableScreen):
             if not isinstance(row, GroupRow) and row.mark != "gone"
         )
         shown = tuple(field.key for field, _ in self.grid.widths(self.grid.size.width))
-        # The GIL is watched where somebody looks: watching all Python processes would cost too much.
+        # GILs and waits are watched where somebody looks: watching all processes would cost too much.
         chosen = self.grid.chosen if self.grid.cursor is not None else None
         watched = {chosen.pid} if chosen is not None and chosen.pid > 0 and not chosen.kernel else set()
         return Interest(
@@ -108,6 +110,7 @@ class MainScreen(TableScreen):
             attached,
             replace(self.view, columns=shown or self.view.columns).needs(),
             gil=frozenset(watched) | (attached or frozenset()),
+            waits=frozenset(watched) | (attached or frozenset()),
         )
 
     def _position(self) -> str:
@@ -301,13 +304,9 @@ class MainScreen(TableScreen):
         self.grid.tagged.clear()
         self.change(self.view, "tags removed")
 
-    def action_finding(self) -> None:
-        """Open the process of the finding under the header."""
-        worst = self.app.status.worst
-        if worst is None:
-            self.say("there is no finding")
-        elif not self.app.open_process(worst.finding.pid, 0, "GIL"):
-            self.say(f"{worst.finding.process} has ended")
+    def action_findings(self) -> None:
+        """All findings; a single one opens its process at them straight."""
+        self.app.open_findings()
 
     def action_follow(self) -> None:
         """Keep the page on the chosen thread, or stop that."""

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from threadtop import fields, text
 from threadtop.interest import Interest
-from threadtop.tui import paint
+from threadtop.tui import finding_words, paint
 from threadtop.tui.accents import BUSY_PCT
-from threadtop.tui.commands import GLOBAL, PROCESS, Action, bindings
+from threadtop.tui.commands import FINDINGS, GLOBAL, PROCESS, Action, bindings
+from threadtop.tui.findings_list import FindingsList
 from threadtop.tui.footer import Footer
+from threadtop.tui.grid import Grid
+from threadtop.tui.help import About
 from threadtop.tui.paint import LineBuilder
 from threadtop.tui.painted import Painted
 from threadtop.tui.panes import PANES
@@ -129,12 +132,16 @@ class ProcessScreen(TableScreen):
         self._name_keys()
         if self.app.snapshot is not None:
             self.show(self.app.snapshot)
-        pane = self.pane
-        if isinstance(pane, ThreadsPane) and pane.table is not None and self._first_tid:
-            place = [row.tid for row in pane.table.rows]
-            if self._first_tid in place and len(place) > 1:
-                pane.choose(place.index(self._first_tid))
+        self._point_at(self._first_tid)
         self.app.look()
+
+    def _point_at(self, tid: int) -> None:
+        """The cursor on a thread, where the open pane has one."""
+        pane = self.pane
+        if isinstance(pane, Grid) and pane.table is not None and tid:
+            place = [row.tid for row in pane.table.rows]
+            if tid in place and len(place) > 1:
+                pane.choose(place.index(tid))
 
     @property
     def pane(self) -> Pane:
@@ -160,7 +167,8 @@ class ProcessScreen(TableScreen):
 
     def interest(self, attached: frozenset[int] | None) -> Interest:
         """What the open pane needs."""
-        return self.pane.interest(Interest(attached=attached, gil=frozenset({self.pid, *(attached or ())})), self.pid)
+        near = frozenset({self.pid, *(attached or ())})
+        return self.pane.interest(Interest(attached=attached, gil=near, waits=near), self.pid)
 
     def focus_table(self) -> None:
         """The open pane takes the keys."""
@@ -178,12 +186,34 @@ class ProcessScreen(TableScreen):
         self.footer.repaint()
         self.app.look()
 
+    def on_findings_list_opened(self, event: FindingsList.Opened) -> None:
+        """Turn to what the finding is made of."""
+        found = event.finding
+        if found.pid != self.pid:  # one that names several processes
+            self.app.open_process(found.pid, next(iter(found.tids), 0), finding_words.pane_of(found))
+            return
+        names = [pane.NAME for pane in self.panes]
+        self._turn_to(names.index(finding_words.pane_of(found)))
+        self._point_at(next(iter(found.tids), 0))
+
+    def on_findings_list_asked(self, event: FindingsList.Asked) -> None:
+        """Explain what it is about."""
+        self.app.explain(event.finding)
+
+    def asked_about(self) -> About:
+        """What help is about here: the column sorted by, or what the open pane shows."""
+        if isinstance(self.pane, ThreadsPane):
+            return About(field=self.pane.view.sort)
+        return About(page=self.pane.PAGE)
+
     def action_back(self) -> None:
         """Back to the list."""
         self.dismiss(None)
 
     def _turn_to(self, index: int) -> None:
-        self.pane.display = False
+        was = self.pane
+        chosen = was.chosen if isinstance(was, Grid) and was.cursor is not None else None
+        was.display = False
         self.title_lines.tab = index % len(self.panes)
         self.pane.display = True
         self.pane.focus()
@@ -192,6 +222,8 @@ class ProcessScreen(TableScreen):
         self.app.feed.hurry()
         if self.app.snapshot is not None:
             self.show(self.app.snapshot)
+        if chosen is not None:
+            self._point_at(chosen.tid)
 
     def action_stacks(self) -> None:
         """Ask py-spy for the stacks, in the GIL pane."""
@@ -201,8 +233,10 @@ class ProcessScreen(TableScreen):
             self.say("y asks for Python's stacks in the GIL pane (Tab)")
 
     def _name_keys(self) -> None:
-        is_table = isinstance(self.pane, ThreadsPane)
-        self.footer.name_keys((*(self.ACTIONS if is_table else PROCESS), *GLOBAL))
+        actions = self.ACTIONS if isinstance(self.pane, ThreadsPane) else PROCESS
+        if isinstance(self.pane, FindingsList):
+            actions = (*PROCESS, *FINDINGS[1:])
+        self.footer.name_keys((*actions, *GLOBAL))
 
     def action_next_pane(self) -> None:
         """The next pane."""

@@ -70,7 +70,8 @@ def worst_line(shown: Shown, width: int) -> Line:
     right = LineBuilder().add("  no longer" if has_gone else f"  ({GRADES[finding.grade]})", ".")
     if shown.problems > 1 and not has_gone:
         right.add(f"  {shown.place} of {shown.problems}", ".")
-    right.add("  ").add("f", quiet or "f").add(" opens it " if width >= _WIDE else " ", ".")
+    opens = " opens it " if shown.problems == 1 else " findings "
+    right.add("  ").add("f", quiet or "f").add(opens if width >= _WIDE else " ", ".")
     left = LineBuilder().add(" ▲ ", quiet or "y")
     left.add(f"{text.visible(finding.process)} {finding.pid}: ", quiet or "b")
     left.add(text.visible(finding.title), quiet or " ")

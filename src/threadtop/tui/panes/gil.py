@@ -12,7 +12,7 @@ from threadtop import query, stacks, text
 from threadtop.findings.gil_calm import WORKER_CPU_PCT
 from threadtop.interest import STATUS
 from threadtop.snapshot import ThreadRow
-from threadtop.tui import gil_words, paint
+from threadtop.tui import finding_words, gil_words, paint
 from threadtop.tui.accents import GIL_WAIT_PCT, STARVED_PCT
 from threadtop.tui.grid import Grid
 from threadtop.tui.pager import Pager
@@ -82,6 +82,7 @@ class GilPane(Pager, Pane):
     """The GIL of one process."""
 
     NAME = "GIL"
+    PAGE = "gil"
 
     def __init__(self) -> None:
         """Nothing opened yet."""
@@ -173,13 +174,13 @@ class GilPane(Pager, Pane):
         found = [
             finding
             for finding in self._opened.snapshot.findings
-            if (finding.pid, finding.start_ticks) == (process.pid, process.start_ticks) or process.pid in finding.tids
+            if finding_words.belongs_to(finding, process) and finding_words.pane_of(finding) == self.NAME
         ]
         # Blank lines set the parts apart where they take the room of nothing else.
         gap = [paint.blank(width)] if height >= _ROOMY else []
         below = [
             line
-            for part in (self._now_lines(width), gil_words.finding_lines(found, width))
+            for part in (self._now_lines(width), finding_words.finding_lines(found, width))
             if part
             for line in gap + part
         ]
@@ -279,7 +280,7 @@ class GilPane(Pager, Pane):
     def _stacks_line(self, holder: int | None, width: int) -> Line | None:
         assert self._opened is not None  # noqa: S101 as above
         process = self._opened.process
-        line = LineBuilder().add(" " * gil_words.INDENT)
+        line = LineBuilder().add(" " * finding_words.INDENT)
         if self.asking is not None:
             return line.add("py-spy is asked for the stacks", ".").line(width)
         if self._complaint:

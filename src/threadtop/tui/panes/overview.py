@@ -47,6 +47,7 @@ class OverviewPane(Pager, Pane):
     """Identity, family, state, priorities, memory, descriptors, limits, cgroup, command line."""
 
     NAME = "Overview"
+    PAGE = "processes"
 
     def __init__(self) -> None:
         """Nothing opened yet."""

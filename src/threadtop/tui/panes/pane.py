@@ -21,9 +21,10 @@ class Opened(NamedTuple):
 
 
 class Pane(Painted):
-    """A pane; ``NAME`` is its tab."""
+    """A pane; ``NAME`` is its tab, ``PAGE`` the page that the help on it begins with."""
 
     NAME: ClassVar[str]
+    PAGE: ClassVar[str]
 
     def open(self, opened: Opened) -> None:
         """Show the process as it is now."""

@@ -10,6 +10,7 @@ from threadtop.fields import GIL_COLUMNS, Field
 from threadtop.history import TICKS
 from threadtop.query import View
 from threadtop.snapshot import GroupRow
+from threadtop.tui import finding_words
 from threadtop.tui.grid import Grid
 from threadtop.tui.panes.pane import Opened, Pane
 
@@ -52,6 +53,7 @@ def _spark_field(series: str, title: str, width: int) -> Field:
         title=title,
         width=width,
         kind="text",
+        page="cpu",
         help=f"{title.lower()} over the last minutes",
         source="history",
         left=True,
@@ -62,6 +64,7 @@ class ThreadsPane(Grid, Pane):
     """The threads of one process."""
 
     NAME = "Threads"
+    PAGE = "cpu"
 
     def __init__(self) -> None:
         """A pane that sorts by CPU until told otherwise."""
@@ -77,6 +80,7 @@ class ThreadsPane(Grid, Pane):
         if opened.process.gil is not None and not self.knows_gil:
             self.knows_gil = True
             self.view = replace(self.view, columns=_GIL_COLUMNS)
+        self.named = finding_words.named(opened.snapshot.findings)
         alone = opened.snapshot._replace(processes={opened.process.pid: opened.process}, gone=())
         table = query.table(alone, self.view, steady=self._steady)
         self.show(table)
