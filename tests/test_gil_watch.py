@@ -498,7 +498,7 @@ def test_estimated_processes_are_read_in_bursts(scene: Scene, monkeypatch: pytes
     for pid, probe in enumerate(probes, 1):
         scene.outcomes[pid] = Attached("estimate", "no rights", "", "3.12", probe)
     scene.follow(1, 2, 3)
-    scene.round(times=1)
+    scene.round(times=2)  # one to attach
     assert [len(probe.bursts.made) for probe in probes] == [1, 0]
     scene.round(times=3)
     assert [probe.bursts.made for probe in probes] == [[([7], SHARE / 2)], [([7], SHARE / 2)]]

@@ -112,6 +112,7 @@ def test_the_time_page_has_every_sign() -> None:
         ("vol/s", "switches"),
         ("%CPU", "cpu"),
         ("nid", "processes"),
+        ("futex", "locks"),
     ],
 )
 def test_a_page_is_found_by_many_names(name: str, key: str) -> None:

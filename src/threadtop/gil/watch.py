@@ -205,9 +205,12 @@ class Watch:
                 gone, self._gone = self._gone, []
             for target in gone:
                 target.detach(0)
+        estimated: list[WchanProbe] = []
         for target in self._order:
             now_ns = time.monotonic_ns()
             attached = target.attached
+            if attached is not None and isinstance(attached.probe, WchanProbe):
+                estimated.append(attached.probe)
             if attached is not None and attached.probe is not None:
                 with self._lock:
                     self._look(target, attached.probe, now_ns)
@@ -220,12 +223,11 @@ class Watch:
                 # Trying keeps to the budget too: lists of another program's making may be long to walk.
                 rest_s = min(MOST_LATER_S, spent_ns / 1e9 / self._budget)
                 target.try_at_ns = max(target.try_at_ns, time.monotonic_ns() + int(rest_s * 1e9))
-        self._burst()
+        if estimated:
+            self._burst(estimated)
 
-    def _burst(self) -> None:
+    def _burst(self, probes: list[WchanProbe]) -> None:
         """One burst of one process that is estimated, where it is due; not under the lock, for it takes 30 to 60 ms."""
-        attached = [target.attached for target in self._order]
-        probes = [one.probe for one in attached if one is not None and isinstance(one.probe, WchanProbe)]
         now_ns = time.monotonic_ns()
         probe = next((probe for probe in probes if probe.bursts.is_due(now_ns)), None)
         if probe is not None:

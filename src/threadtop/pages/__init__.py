@@ -77,7 +77,7 @@ def printed(name: str, width: int | None) -> list[str]:
 
 
 def find(name: str) -> Page:
-    """The page of a key, a kind of finding or a column's name, in any case; raises UsageError with the nearest."""
+    """The page of a key, a kind of finding, a column or a word of its title; raises UsageError with the nearest."""
     wanted = name.strip().lower()
     if wanted in ORDER:
         return page(wanted)
@@ -86,6 +86,9 @@ def find(name: str) -> Page:
     try:
         return page(fields.find(wanted).page)
     except UsageError:
+        titled = [each for each in all_pages() if wanted and re.search(rf"\b{re.escape(wanted)}", each.title.lower())]
+        if len(titled) == 1:
+            return titled[0]
         near = difflib.get_close_matches(wanted, (*ORDER, *_by_finding()), n=3)
     message = f"there is no page {name!r}"
     raise UsageError(message, f"did you mean {' or '.join(near)}?" if near else "threadtop --page list names them")
