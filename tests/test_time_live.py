@@ -114,15 +114,17 @@ def test_shares_agree_with_the_programs_own_account(live: source.LiveSource) -> 
     with started("cycle") as told:
         tid = told.first()["tid"]
         began_ns = time.monotonic_ns()
-        rows = rows_once(live, told.pid, lambda rows: sampled(rows[tid], 120))
+        rows = rows_once(live, told.pid, lambda rows: sampled(rows[tid], 90))
         share = rows[tid].time
         account = told.account(began_ns, time.monotonic_ns())
     assert share is not None
-    for kind in BLOCKED:
+    is_select = share.of("poll") > share.of("sleep")  # Python's time.sleep before 3.11
+    kinds = {"poll" if is_select and kind == "sleep" else kind: account[kind] for kind in BLOCKED}
+    for kind, told_share in kinds.items():
         error = share.error_points(kind)
         assert error is not None
-        assert abs(share.of(kind) - account[kind] * share.blocked_pct) <= 3 * error
-    assert sum(share.of(kind) for kind in BLOCKED) >= 0.8 * share.blocked_pct
+        assert abs(share.of(kind) - told_share * share.blocked_pct) <= 3 * error
+    assert sum(share.of(kind) for kind in kinds) >= 0.8 * share.blocked_pct
 
 
 def test_starved(live: source.LiveSource) -> None:

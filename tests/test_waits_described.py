@@ -61,7 +61,12 @@ SECOND_NS = 1_000_000_000
         ),
         (BlockedOn("epoll_pwait", fd=4, timeout_ns=SECOND_NS, descriptors=1), "ep_poll", "epoll fd 4: 1 fd, 1 s"),
         (BlockedOn("poll", timeout_ns=30 * SECOND_NS, descriptors=3), "poll_schedule_timeout", "poll 3 fds, 30 s"),
-        (BlockedOn("pselect6", is_forever=True, descriptors=0), "do_select", "select no fds, for ever"),
+        (
+            BlockedOn("pselect6", timeout_ns=8_000_000_000, is_forever=False, descriptors=0),
+            "do_select",
+            "sleep 8 s (select)",
+        ),
+        (BlockedOn("pselect6", is_forever=True, descriptors=0), "do_select", "sleep for ever (select)"),
         (
             BlockedOn("ppoll", fd=6, target="socket:[9]", peer="h:1", status="established", timeout_ns=20_000_000),
             "do_poll",

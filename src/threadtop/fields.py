@@ -123,7 +123,7 @@ FIELDS: Final = (
     _field(
         "gil_wait_pct", "GIL wait", 8, "percent", "gil",
         "share of the time it waited for CPython's GIL; ~ is an estimate; a process: added up, 100 is one thread",
-        "exact: syscall and the GIL's address; ~: switches, CPU, run queue and wchan",
+        "exact: syscall and the GIL's address; ~: switches, CPU, run queue, wchan and how long it sleeps",
         aliases=("gil_wait", "gilwait", "gilw"), needs=(STATUS,),
     ),
     _field(
@@ -195,8 +195,8 @@ FIELDS: Final = (
     _field("ppid", "PPID", 7, "number", "processes", "the parent's process id", "stat field 4"),
     _field(
         "reason", "REASON", 20, "text", "states",
-        "why it is not running, read off the kernel function it sleeps in: one look, a hint",
-        "state and wchan", aliases=("why",), needs=(WCHAN,), level="thread",
+        "why it is not running: the call it sleeps in, with its lock, file, peer or timeout: one look, a hint",
+        "state, wchan and syscall", aliases=("why",), needs=(WCHAN,), level="thread",
     ),
     _field(
         "wchan", "WCHAN", 16, "text", "states",

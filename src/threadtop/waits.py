@@ -160,6 +160,8 @@ def _epoll(blocked: BlockedOn, call: str) -> str:
 
 
 def _poll(blocked: BlockedOn, call: str) -> str:
+    if blocked.descriptors == 0:  # a way to sleep: Python's time.sleep before 3.11
+        return f"sleep {_timeout(blocked)} ({call})" if _timeout(blocked) else f"sleep ({call})"
     timeout = _after_comma(_timeout(blocked))
     if blocked.fd is not None:
         return f"{call} {_descriptor(blocked, call)}{timeout}"
