@@ -88,6 +88,7 @@ PURE = (
     "waiting/futexes.py",
     "waiting/mutexes.py",
     "waiting/sockets.py",
+    "lenses/cost.py",
     "lenses/shares.py",
     "lenses/estimate.py",
     "lenses/sleeps.py",

@@ -9,17 +9,20 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from threadtop import bars, export, fields, query, source
+from threadtop import bars, export, fields, query, source, text
 from threadtop.errors import EXIT_FAILURE, EXIT_OK
 from threadtop.interest import ALL_NEEDS, Interest
 from threadtop.query import View
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from threadtop.cli import Options
     from threadtop.source import Source
     from threadtop.targets import Command
 
 ATTACH_S: Final = 0.1  # until the watches of a named process have taken their first looks
+_BLOCKS: Final = "█▏▓▒·"  # what bars are drawn of
 
 
 def run(options: Options, command: Command | None = None, source_: Source | None = None) -> int:
@@ -65,7 +68,9 @@ def run(options: Options, command: Command | None = None, source_: Source | None
                 sys.stdout.write(export.to_json(snapshot, table) + "\n")
             else:
                 frame = "\n".join(export.text_lines(snapshot, table, width))
-                sys.stdout.write(("\n" if frames else "") + (frame if _has_blocks() else bars.plain(frame)) + "\n")
+                sys.stdout.write(
+                    ("\n" if frames else "") + (frame if _can_print(_BLOCKS) else bars.plain(frame)) + "\n"
+                )
             sys.stdout.flush()
             frames += 1
     finally:
@@ -93,18 +98,17 @@ def print_page(name: str, width: int | None) -> int:
     return EXIT_OK
 
 
+def write_lines(lines: Iterable[str]) -> None:
+    """Print the lines of a report; where the output's encoding has no ellipsis, a dot stands for it."""
+    ellipsis = text.ELLIPSIS if _can_print(text.ELLIPSIS) else "."
+    for line in lines:
+        sys.stdout.write(line.replace(text.ELLIPSIS, ellipsis) + "\n")
+
+
 def _can_print(line: str) -> bool:
+    """Whether the output's encoding has all that a line is made of."""
     try:
-        line.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _has_blocks() -> bool:
-    """Whether the output's encoding has what bars are drawn of."""
-    try:
-        "█▏▓▒·".encode(getattr(sys.stdout, "encoding", None) or "ascii")
+        line.encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except UnicodeEncodeError:
         return False
     return True

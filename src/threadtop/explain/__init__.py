@@ -13,7 +13,7 @@ from threadtop.errors import EXIT_OK
 from threadtop.explain.lines import missing, report_lines
 from threadtop.explain.watch import watch
 from threadtop.findings import PROBLEM
-from threadtop.headless import prepare_output
+from threadtop.headless import prepare_output, write_lines
 from threadtop.query import View
 
 if TYPE_CHECKING:
@@ -37,21 +37,11 @@ def run(options: Options, command: Command | None = None, source_: Source | None
         sys.stdout.write(json.dumps(document(watched), allow_nan=False, separators=(",", ":")) + "\n")
     else:
         width = options.width or (shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
-        ellipsis = text.ELLIPSIS if _can_print(text.ELLIPSIS) else "."
-        for line in report_lines(watched, width):
-            sys.stdout.write(line.replace(text.ELLIPSIS, ellipsis) + "\n")
+        write_lines(report_lines(watched, width))
     sys.stdout.flush()
     if watched.is_interrupted:
         return cli.EXIT_INTERRUPTED
     return EXIT_FOUND if any(found.severity >= PROBLEM for found in watched.found) else EXIT_OK
-
-
-def _can_print(character: str) -> bool:
-    try:
-        character.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def document(watched: Watched) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from threadtop.findings import measures
 from threadtop.findings.cpu import FAR_HOLD_S, HOLD_S, is_job, is_settled, observed
-from threadtop.findings.gil_figures import pct
-from threadtop.findings.measures import count, figures, names
+from threadtop.findings.measures import count, figures, names, pct
 from threadtop.findings.trends import Candidate
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from threadtop.findings import measures
 from threadtop.findings.cpu import is_settled
-from threadtop.findings.gil_figures import SHOWN, WAITS_PCT, named, pct
-from threadtop.findings.measures import figures
+from threadtop.findings.gil_figures import WAITS_PCT
+from threadtop.findings.measures import SHOWN, figures, named, pct
 from threadtop.findings.trends import Candidate
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ import shlex
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.findings import measures
-from threadtop.findings.gil_figures import SHOWN, pct
-from threadtop.findings.measures import JOB_THREADS, OBSERVED_MOST, SETTLED_S, figures, names
+from threadtop.findings.measures import JOB_THREADS, OBSERVED_MOST, SETTLED_S, SHOWN, figures, names, pct
 from threadtop.findings.trends import Candidate
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from threadtop.findings import measures
 from threadtop.findings.cpu import FAR_HOLD_S, HOLD_S
-from threadtop.findings.gil_figures import SHOWN
-from threadtop.findings.measures import count
+from threadtop.findings.measures import SHOWN, count
 from threadtop.findings.trends import Candidate
 
 if TYPE_CHECKING:

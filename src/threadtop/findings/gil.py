@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from threadtop.findings import gil_calm
 from threadtop.findings import gil_figures as figures
 from threadtop.findings.gil_calm import LEAST_ROUNDS
-from threadtop.findings.gil_figures import SHOWN, WAITS_PCT, pct
+from threadtop.findings.gil_figures import WAITS_PCT
+from threadtop.findings.measures import SHOWN, named, pct
 
 if TYPE_CHECKING:
     from threadtop.gil_rows import GilRow
@@ -149,9 +150,9 @@ def _convoy(row: ProcessRow, gil: GilRow) -> Finding | None:
     return figures.finding(
         "convoy",
         row,
-        title=f"{figures.named(worst)}{others} waits {pct(figures.wait(worst))} of its time for "
+        title=f"{named(worst)}{others} waits {pct(figures.wait(worst))} of its time for "
         f"{pct(figures.work(worst))} of work: each wake-up waits out the {interval} switch interval of "
-        f"{figures.named(hog)}",
+        f"{named(hog)}",
         explanation=f"A thread that computes gives the GIL up only when asked, after {interval}; a thread that needs "
         "it for microseconds between two calls waits that long each time. A shorter interval "
         "(sys.setswitchinterval) shortens each wait at some cost; moving the computing to a process ends it.",
@@ -188,7 +189,7 @@ def _held_asleep(row: ProcessRow, gil: GilRow) -> Finding | None:
     return figures.finding(
         "held-asleep",
         row,
-        title=f"{figures.named(worst)}{others} holds the GIL while it sleeps, {pct(figures.asleep(worst))} of the time",
+        title=f"{named(worst)}{others} holds the GIL while it sleeps, {pct(figures.asleep(worst))} of the time",
         explanation="Native code that blocks must release the GIL first (Py_BEGIN_ALLOW_THREADS); an extension here "
         "does not, and no other thread of the process can run Python until it wakes up. That is a bug of the "
         "extension, unless the sleep is a page fault (swap, a mapped file): the thread's stack tells.",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from threadtop.findings import gil_figures as figures
-from threadtop.findings.gil_figures import SHOWN, WAITS_PCT, pct
+from threadtop.findings.gil_figures import WAITS_PCT
+from threadtop.findings.measures import SHOWN, named, pct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,7 +36,7 @@ def single_busy(row: ProcessRow, gil: GilRow) -> Finding | None:
     return figures.finding(
         "single-busy",
         row,
-        title=f"busy, not contended: {figures.named(one)} holds the GIL {pct(figures.holds(one))}, nobody waits for it",
+        title=f"busy, not contended: {named(one)} holds the GIL {pct(figures.holds(one))}, nobody waits for it",
         explanation="One thread uses what one core can give. More threads would not help; more processes or faster "
         "code would.",
         evidence=[

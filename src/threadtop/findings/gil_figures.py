@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from threadtop.snapshot import Finding
+from threadtop.findings import measures
+from threadtop.findings.measures import SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from threadtop.gil_rows import GilRow
     from threadtop.sample import Grade
-    from threadtop.snapshot import ProcessRow, ThreadRow
+    from threadtop.snapshot import Finding, ProcessRow, ThreadRow
 
-SHOWN: Final = 6  # threads named in evidence
 WAITS_PCT: Final = 5.0  # from here on a thread counts as one that waits: below, an estimate says none as well
 # From 50 on a finding is a problem; an estimate of one stays one, but comes after the same that is exact.
 ESTIMATE_DISCOUNT: Final = 15.0
-
-
-def named(thread: ThreadRow) -> str:
-    """A thread by its own name; by its tid where it has only the program's name."""
-    return f"thread {thread.tid}" if thread.name == thread.process else thread.name
 
 
 def finding(
@@ -37,18 +32,16 @@ def finding(
 ) -> Finding:
     """A finding about ``row`` with the grade of its GIL, which discounts an estimate's severity."""
     grade: Grade = row.gil.grade if row.gil else "none"
-    return Finding(
+    return measures.finding(
         kind,
-        row.pid,
-        row.start_ticks,
-        row.process,
+        row,
         title,
         explanation,
-        tuple(evidence),
-        grade,
-        severity if grade == "exact" else severity - ESTIMATE_DISCOUNT,
-        tids,
-        next_command,
+        evidence,
+        grade=grade,
+        severity=severity if grade == "exact" else severity - ESTIMATE_DISCOUNT,
+        tids=tids,
+        next_command=next_command,
     )
 
 
@@ -109,13 +102,6 @@ def about(grade: Grade) -> str:
 def looks(grade: Grade) -> str:
     """What its samples are called."""
     return "samples" if grade == "exact" else "looks"
-
-
-def pct(value: float) -> str:
-    """A share in whole %, below 1 with a decimal; what is less than that is not 0."""
-    if 0 < value < 0.1:  # noqa: PLR2004 it would round to 0
-        return "under 0.1 %"
-    return f"{value:.0f} %" if value >= 1 or value == 0 else f"{value:.1f} %"
 
 
 def count_of_threads(count: int) -> str:

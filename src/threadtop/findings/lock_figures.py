@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from threadtop.findings import gil_figures
-from threadtop.findings.gil_figures import pct
-from threadtop.findings.measures import count
+from threadtop.findings import gil_figures, measures
+from threadtop.findings.measures import count, pct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,7 +48,7 @@ def name(snapshot: Snapshot, pid: int, tid: int) -> str:
     thread = row.threads.get(tid) if row is not None else None
     if thread is not None and pid == tid and thread.name == thread.process:
         return "main thread"
-    return gil_figures.named(thread) if thread is not None else f"thread {tid}"
+    return measures.named(thread) if thread is not None else f"thread {tid}"
 
 
 def who(snapshot: Snapshot, pid: int, tid: int, *, home: int) -> str:

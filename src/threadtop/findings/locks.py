@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final
 from threadtop import waits
 from threadtop.findings import lock_figures, measures
 from threadtop.findings.cpu import HOLD_S
-from threadtop.findings.gil_figures import SHOWN, pct
 from threadtop.findings.lock_figures import WORKS_PCT
-from threadtop.findings.measures import count, figures, names
+from threadtop.findings.measures import SHOWN, count, figures, names, pct
 from threadtop.findings.trends import Candidate
 
 if TYPE_CHECKING:

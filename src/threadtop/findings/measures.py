@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from threadtop.findings.gil_figures import SHOWN, named, pct
 from threadtop.sample import TICK_NS
 from threadtop.snapshot import Finding
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 
     from threadtop.snapshot import HostRow, ProcessRow, Snapshot, Sureness, ThreadRow
 
+SHOWN: Final = 6  # threads named in evidence
 # A compile is made of processes that want all of the CPU and end soon; what is asked for by name or has lived
 # for a minute is none of them.
 SETTLED_S: Final = 60.0
@@ -67,6 +67,18 @@ def moving(row: ProcessRow) -> Iterator[ThreadRow]:
 def programs(snapshot: Snapshot) -> Iterator[ProcessRow]:
     """The processes that rules are about: no kernel threads, and none that has ended."""
     return (row for row in snapshot.processes.values() if not row.kernel and row.state not in "ZX")
+
+
+def named(thread: ThreadRow) -> str:
+    """A thread by its own name; by its tid where it has only the program's name."""
+    return f"thread {thread.tid}" if thread.name == thread.process else thread.name
+
+
+def pct(value: float) -> str:
+    """A share in whole %, below 1 with a decimal; what is less than that is not 0."""
+    if 0 < value < 0.1:  # noqa: PLR2004 it would round to 0
+        return "under 0.1 %"
+    return f"{value:.0f} %" if value >= 1 or value == 0 else f"{value:.1f} %"
 
 
 def figures(threads: Sequence[ThreadRow], get: Callable[[ThreadRow], float | None]) -> str:

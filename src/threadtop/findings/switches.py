@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from threadtop.findings import measures
 from threadtop.findings.cpu import FAR_HOLD_S, HOLD_S
-from threadtop.findings.gil_figures import SHOWN, named, pct
-from threadtop.findings.measures import OBSERVED_MOST, count, names
+from threadtop.findings.measures import OBSERVED_MOST, SHOWN, count, named, names, pct
 from threadtop.findings.trends import Candidate
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from threadtop.findings import measures
 from threadtop.findings.cpu import is_job
-from threadtop.findings.gil_figures import pct
-from threadtop.findings.measures import OBSERVED_MOST
+from threadtop.findings.measures import OBSERVED_MOST, pct
 from threadtop.findings.trends import Candidate
 
 if TYPE_CHECKING:

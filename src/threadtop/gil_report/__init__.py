@@ -8,11 +8,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from threadtop import __version__, cli, export, query, source, targets, text
+from threadtop import __version__, cli, export, query, source, targets
 from threadtop.errors import EXIT_OK, TargetError, UsageError
 from threadtop.gil_report.lines import report_lines
 from threadtop.gil_report.measure import measure
-from threadtop.headless import prepare_output
+from threadtop.headless import prepare_output, write_lines
 from threadtop.procfs.reader import ProcReader
 from threadtop.query import View
 
@@ -115,19 +115,9 @@ def run(
         sys.stdout.write(json.dumps(document(measured), allow_nan=False, separators=(",", ":")) + "\n")
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        ellipsis = text.ELLIPSIS if _can_print(text.ELLIPSIS) else "."
-        for line in report_lines(measured, width):
-            sys.stdout.write(line.replace(text.ELLIPSIS, ellipsis) + "\n")
+        write_lines(report_lines(measured, width))
     sys.stdout.flush()
     return cli.EXIT_INTERRUPTED if measured.is_interrupted else EXIT_OK
-
-
-def _can_print(character: str) -> bool:
-    try:
-        character.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def document(measured: Measured) -> dict[str, object]:

@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.gil_rows import GilLockRow, GilRow, GilShare
+from threadtop.lenses.cost import WatchShare
 from threadtop.lenses.estimate import OFTEN_PER_S, Estimates, estimated_row, estimates
 from threadtop.lenses.shares import NOT_SPENT, Spent, exact, levelled, most_wait, reason, spent, unknown
 from threadtop.lenses.sleeps import since
@@ -50,7 +51,7 @@ class PythonLens:
         """Nothing seen yet; shares will be over the last ``window_s``."""
         self._window_ns = int(window_s * SECOND_NS)
         self._watched: dict[int, _Watched] = {}
-        self._cost: tuple[int, int] | None = None  # CPU ns of the watch, and when
+        self._cost = WatchShare()
         self._suspects: dict[tuple[int, int], int] = {}  # (pid, start time): ticks left
 
     def apply(self, sample: Sample, snapshot: Snapshot) -> Snapshot:
@@ -59,7 +60,7 @@ class PythonLens:
         All other rows are the same objects; a watched thread's row is that of the last tick where nothing of
         it changed.
         """
-        watch_pct = self._watch_pct(sample)
+        watch_pct = self._cost.take(sample.watch, sample.at_ns)
         watched: dict[int, _Watched] = {}
         rows: dict[int, ProcessRow] = {}
         for pid, gil in sample.gils.items():
@@ -79,13 +80,6 @@ class PythonLens:
             watch_pct=watch_pct,
             watch_per_s=sample.watch.rounds_per_s if sample.watch else None,
         )
-
-    def _watch_pct(self, sample: Sample) -> float | None:
-        before, self._cost = self._cost, (sample.watch.cpu_ns, sample.at_ns) if sample.watch else None
-        if before is None or self._cost is None:
-            return None
-        (old_ns, old_at_ns), (cpu_ns, at_ns) = before, self._cost
-        return (cpu_ns - old_ns) / (at_ns - old_at_ns) * 100 if cpu_ns >= old_ns and at_ns > old_at_ns else None
 
     def suspects(self, snapshot: Snapshot, others: AbstractSet[int] = frozenset()) -> frozenset[int]:
         """The pids whose counters alone smell of a contended GIL: those worth a watch, at most MOST_SUSPECTS.

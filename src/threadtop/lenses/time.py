@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.blocked import WaitTally
+from threadtop.lenses.cost import WatchShare
 from threadtop.procfs.reasons import KINDS
 from threadtop.rates import SECOND_NS
 from threadtop.time_rows import TimeShare, modes, queued_and_left
@@ -39,11 +40,11 @@ class TimeLens:
         """Nothing seen yet; shares will be over the last ``window_s``."""
         self._window_ns = int(window_s * SECOND_NS)
         self._watched: dict[int, _Watched] = {}
-        self._cost: tuple[int, int] | None = None  # CPU ns of the watch, and when
+        self._cost = WatchShare()
 
     def apply(self, sample: Sample, snapshot: Snapshot) -> Snapshot:
         """``snapshot`` with the shares that the looks of ``sample`` give; all other rows are the same objects."""
-        watch_pct = self._watch_pct(sample)
+        watch_pct = self._cost.take(sample.wait_watch, sample.at_ns)
         watched: dict[int, _Watched] = {}
         rows: dict[int, ProcessRow] = {}
         for pid, waits in sample.waits.items():
@@ -63,13 +64,6 @@ class TimeLens:
             wait_watch_pct=watch_pct,
             wait_watch_per_s=sample.wait_watch.rounds_per_s,
         )
-
-    def _watch_pct(self, sample: Sample) -> float | None:
-        before, self._cost = self._cost, (sample.wait_watch.cpu_ns, sample.at_ns) if sample.wait_watch else None
-        if before is None or self._cost is None:
-            return None
-        (old_ns, old_at_ns), (cpu_ns, at_ns) = before, self._cost
-        return (cpu_ns - old_ns) / (at_ns - old_at_ns) * 100 if at_ns > old_at_ns else None
 
 
 class _Tick(NamedTuple):
