@@ -33,6 +33,7 @@ ROOMS = {
     "runs": 1,
     "whole": 1,
     "gil": 1,
+    "inside": 1,
     "snapshot": 2,
     "gil_rows": 2,
     "rates": 2,
@@ -50,6 +51,7 @@ ROOMS = {
     "finding_text": 3,
     "export": 3,
     "pages": 3,
+    "sheets": 3,
     "source": 4,
     "stacks": 4,
     "feed": 4,
@@ -59,6 +61,7 @@ ROOMS = {
     "headless": FRONT,
     "gil_report": FRONT,
     "explain": FRONT,
+    "pane_report": FRONT,
     "arguments": FRONT,
     "cli": FRONT,
     "__main__": FRONT,
@@ -121,6 +124,13 @@ PURE = (
     "bars.py",
     "export.py",
     "pages/markdown.py",
+    "inside/asked.py",
+    "procfs/capabilities.py",
+    "sheets/__init__.py",
+    "sheets/document.py",
+    "sheets/protection.py",
+    "sheets/render.py",
+    "sheets/sheet.py",
 )
 IMPURE = {"os", "time", "threading", "socket", "subprocess", "psutil", "sys", "pathlib", "io"}
 ALLOWED = {("sample.py", "os")}  # the sizes of a page and a tick, which are constants of the machine

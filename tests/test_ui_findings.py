@@ -14,7 +14,7 @@ from threadtop.snapshot import ThreadRow
 from threadtop.tui import finding_words
 from threadtop.tui.findings_list import FindingsList
 from threadtop.tui.findings_screen import FindingsScreen
-from threadtop.tui.panes import PANES
+from threadtop.tui.panes import NAMES
 from threadtop.tui.process_screen import ProcessScreen
 from threadtop.tui.screens import PageScreen
 
@@ -47,7 +47,7 @@ def test_a_finding_is_told_whole(width: int) -> None:
 def test_every_finding_has_a_pane() -> None:
     """The pane that shows a finding's evidence exists, whatever its kind, and only kinds that there are are named."""
     kinds = {kind for page in pages.all_pages() for kind in page.findings}
-    names = {pane.NAME for pane in PANES}
+    names = set(NAMES)
     assert {finding_words.pane_of(finding(kind)) for kind in (*kinds, "no such kind")} <= names
     assert finding_words.PANES.keys() <= kinds
 

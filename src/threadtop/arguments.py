@@ -9,6 +9,7 @@ from threadtop import fields
 from threadtop.errors import UsageError
 
 MOST_COUNT: Final = 1_000_000  # frames, or columns of a line
+_EXAMPLES: Final = {"-w": 80, "--tid": 4211, "--part": 2}
 
 
 def seconds(value: str, least_s: float, most_s: float, example: str) -> float:
@@ -24,14 +25,14 @@ def seconds(value: str, least_s: float, most_s: float, example: str) -> float:
 
 
 def whole(value: str | None, flag: str) -> int | None:
-    """The value of -n or -w, None without one; raises UsageError where it is none, or out of bounds."""
+    """The value of -n, -w and the like, None without one; raises UsageError where it is none, or out of bounds."""
     if value is None:
         return None
     if not (
         value.isascii() and value.isdigit() and len(value) <= len(str(MOST_COUNT)) and 0 < int(value) <= MOST_COUNT
     ):
         message = f"{flag} wants a whole number from 1 to {MOST_COUNT}, not {value[:40]!r}"
-        raise UsageError(message, f"try {flag} 80" if flag == "-w" else f"try {flag} 5")
+        raise UsageError(message, f"try {flag} {_EXAMPLES.get(flag, 5)}")
     return int(value)
 
 

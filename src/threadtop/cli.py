@@ -54,6 +54,10 @@ class Options:
     readonly: bool = False
     explain: bool = False
     page: str | None = None
+    pane: str | None = None
+    tid: int | None = None
+    part: int = 0
+    wants: frozenset[str] = frozenset()
 
     def view(self, base: View) -> View:
         """``base`` with what was asked for on the command line."""
@@ -93,6 +97,7 @@ def _parser() -> Parser:
         usage=(
             "threadtop [options] [PID | NAME]\n"
             "       threadtop [options] -- COMMAND [ARG ...]\n"
+            "       threadtop --pane NAME --once [--tid TID] [--json] -p PID | NAME | -- COMMAND [ARG ...]\n"
             "       threadtop --explain [-d SECONDS] [--json] [-p PID | NAME | -- COMMAND [ARG ...]]\n"
             "       threadtop gil [-d SECONDS] [--json] PID | NAME | -- COMMAND [ARG ...]"
         ),
@@ -120,6 +125,12 @@ def _parser() -> Parser:
         action="store_true",
         help=f"watch for some seconds (-d, {EXPLAIN_S:g}), print findings with their evidence, and end: of the process "
         "or processes named, or of the machine",
+    )
+    say("--pane", metavar="NAME", help="print one pane of a process and end: overview, files, memory, ... (with -p)")
+    say("--tid", metavar="TID", help="with --pane thread: which thread (the main one)")
+    say("--part", metavar="N", help="with --pane: the N-th part of what is too long for one (1)")
+    say(
+        "--want", action="append", metavar="WHAT", help="with --pane: what is read only when asked for, as its keys ask"
     )
     say("-o", "--sort", metavar="FIELD", help="sort by a column; -FIELD or +FIELD turn the order")
     say("-O", "--list-fields", action="store_true", help="list the columns and end")
@@ -154,7 +165,13 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
         raise UsageError(message, "name one of them")
     if said.explain:
         _refuse_with_explain(said)
-    if said.json and not (said.once or said.batch or said.explain):
+    tid = values.whole(said.tid, "--tid")
+    if said.pane is not None:
+        pane_report_check(said.pane, frozenset(pids) or None, tid)
+    elif said.tid or said.part or said.want:
+        message = "--tid, --part and --want go with --pane"
+        raise UsageError(message, "write --pane NAME --once -p PID")
+    if said.json and not (said.once or said.batch or said.explain or said.pane):
         message = "--json needs --once, -b or --explain"
         raise UsageError(message, "add --once for one document")
     sort, descending = values.sort(said.sort)
@@ -163,7 +180,7 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
         frames=1 if said.once else values.whole(said.frames, "-n"),
         pids=frozenset(pids) or None,
         command=tuple(command),
-        headless=said.once or said.batch or said.explain,
+        headless=said.once or said.batch or said.explain or said.pane is not None,
         json=said.json,
         width=values.whole(said.width, "-w"),
         columns=values.columns(said.columns),
@@ -181,11 +198,22 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
         readonly=said.readonly,
         explain=said.explain,
         page=said.page,
+        pane=said.pane,
+        tid=tid,
+        part=(values.whole(said.part, "--part") or 1) - 1,
+        wants=frozenset(said.want or ()),
     )
     if options.frames is not None and not options.headless:
         message = "-n needs -b"
         raise UsageError(message, "add -b for batch output")
     return options, name, said.list_fields
+
+
+def pane_report_check(pane: str, pids: frozenset[int] | None, tid: int | None) -> None:
+    """As pane_report.check; what it needs is imported only where a pane is asked for."""
+    from threadtop import pane_report  # noqa: PLC0415
+
+    pane_report.check(pane, pids, tid)
 
 
 def split_command(arguments: Sequence[str], prog: str = "threadtop") -> tuple[list[str], list[str]]:
@@ -284,6 +312,10 @@ def _front(options: Options) -> int:
             from threadtop import explain  # noqa: PLC0415
 
             return explain.run(options, command)
+        if options.pane is not None:
+            from threadtop import pane_report  # noqa: PLC0415
+
+            return pane_report.run(options, command)
         if signals is None:
             from threadtop import headless  # noqa: PLC0415
 

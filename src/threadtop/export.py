@@ -103,6 +103,11 @@ def text_lines(snapshot: Snapshot, table: Table, width: int | None = None) -> It
     """A frame of batch output: summary, heading and rows; ``width`` cuts lines, None does not."""
     yield from (text.plain(text.fit(line, width)).rstrip() if width else line for line in summary_lines(snapshot))
     yield ""
+    yield from table_lines(table, width)
+
+
+def table_lines(table: Table, width: int | None = None) -> Iterator[str]:
+    """Heading and rows of a table as text; ``width`` cuts lines, None does not."""
     last = table.columns[-1] if table.columns else None
     widths = [fields.width_of(field, width) for field in table.columns]
 
@@ -134,7 +139,7 @@ def document(snapshot: Snapshot, table: Table) -> dict[str, Any]:
             shown.setdefault(row.pid, [])
     return {
         "schema": SCHEMA,
-        "host": _clean(snapshot.host.hostname),
+        "host": clean(snapshot.host.hostname),
         "time": iso_time(snapshot.time),
         "interval_s": _rounded(snapshot.interval_s, 4),
         "machine": _machine(snapshot),
@@ -176,20 +181,20 @@ def _values(row: Row, keys: tuple[str, ...]) -> dict[str, Any]:
         if value is text.SHARED:
             value = None
         elif isinstance(value, str):
-            value = _clean(value)
+            value = clean(value)
         elif isinstance(value, float):
             value = round(value, _DIGITS.get(field.kind, 3))
         values[key] = value
     return values
 
 
-def _clean(value: str) -> str:
+def clean(value: str) -> str:
     r"""Bytes that are not UTF-8 as ``\\xNN``: JSON has no place for them; control bytes it escapes itself."""
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _said(value: str) -> str | None:
-    return _clean(value) or None
+    return clean(value) or None
 
 
 def _rounded(value: float | None, digits: int) -> float | None:
@@ -319,10 +324,10 @@ def _finding(found: Finding) -> dict[str, Any]:
     return {
         "kind": found.kind,
         "pid": found.pid,
-        "process": _clean(found.process),
-        "title": _clean(found.title),
-        "explanation": _clean(found.explanation),
-        "evidence": [{"name": _clean(name), "figure": _clean(figure)} for name, figure in found.evidence],
+        "process": clean(found.process),
+        "title": clean(found.title),
+        "explanation": clean(found.explanation),
+        "evidence": [{"name": clean(name), "figure": clean(figure)} for name, figure in found.evidence],
         "grade": found.grade,
         "severity": _rounded(found.severity, 2),
         "tids": list(found.tids),

@@ -68,9 +68,7 @@ def run(options: Options, command: Command | None = None, source_: Source | None
                 sys.stdout.write(export.to_json(snapshot, table) + "\n")
             else:
                 frame = "\n".join(export.text_lines(snapshot, table, width))
-                sys.stdout.write(
-                    ("\n" if frames else "") + (frame if _can_print(_BLOCKS) else bars.plain(frame)) + "\n"
-                )
+                sys.stdout.write(("\n" if frames else "") + (frame if can_print(_BLOCKS) else bars.plain(frame)) + "\n")
             sys.stdout.flush()
             frames += 1
     finally:
@@ -94,18 +92,18 @@ def print_page(name: str, width: int | None) -> int:
 
     prepare_output(json=False)
     for line in pages.printed(name, _width(width)):
-        print(line if _can_print(line) else bars.plain(line))
+        print(line if can_print(line) else bars.plain(line))
     return EXIT_OK
 
 
 def write_lines(lines: Iterable[str]) -> None:
     """Print the lines of a report; where the output's encoding has no ellipsis, a dot stands for it."""
-    ellipsis = text.ELLIPSIS if _can_print(text.ELLIPSIS) else "."
+    ellipsis = text.ELLIPSIS if can_print(text.ELLIPSIS) else "."
     for line in lines:
         sys.stdout.write(line.replace(text.ELLIPSIS, ellipsis) + "\n")
 
 
-def _can_print(line: str) -> bool:
+def can_print(line: str) -> bool:
     """Whether the output's encoding has all that a line is made of."""
     try:
         line.encode(getattr(sys.stdout, "encoding", None) or "ascii")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from threadtop.inside.asked import Asked
 
 STATUS, WCHAN, MEMORY, CMDLINE = "status", "wchan", "memory", "cmdline"
 ALL_NEEDS: Final = frozenset({STATUS, WCHAN, MEMORY, CMDLINE})
@@ -13,7 +16,8 @@ class Interest(NamedTuple):
 
     ``visible`` holds (pid, tid) pairs on screen; ``attached`` limits the pass to these processes;
     ``needs`` names the costly reads that some shown column wants; ``everything`` reads all threads
-    whole (headless output shows them all); ``details`` are the processes whose overview is open; ``gil`` are
+    whole (headless output shows them all); ``details`` are the processes whose overview is open; ``asked`` is the open
+    pane with facts of its own; ``gil`` are
     those whose GIL is to be watched, if they have one (attached, opened, under the cursor); ``waits`` those whose
     blocked threads are to be looked at many times a second, and whose locks are read.
     """
@@ -25,3 +29,4 @@ class Interest(NamedTuple):
     details: frozenset[int] = frozenset()
     gil: frozenset[int] = frozenset()
     waits: frozenset[int] = frozenset()
+    asked: Asked | None = None

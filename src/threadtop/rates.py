@@ -68,6 +68,7 @@ def snapshot(before: Sample | None, now: Sample, last: Snapshot | None = None) -
         own_cpu_pct=own_cpu_pct,
         notes=now.notes,
         details=now.details,
+        inside=now.inside,
     )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from threadtop.blocked import BlockedOn, LocksSample, WaitSample
+    from threadtop.inside.asked import Found
     from threadtop.procfs.details import ProcessDetails
 
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
@@ -225,7 +226,7 @@ class Sample(NamedTuple):
     say what could not be read and why.  ``gils`` holds the watched Python processes, ``watch`` what that costs.
     ``waits`` holds the processes whose blocked threads are looked at many times a second, ``wait_watch`` what that
     costs.  ``blocked`` says by (pid, tid) what threads sleep in, of those on screen and of processes that are looked
-    at closely; ``locks`` holds the futexes of the latter.
+    at closely; ``locks`` holds the futexes of the latter; ``inside`` the facts of the open pane.
     """
 
     at_ns: int
@@ -242,3 +243,4 @@ class Sample(NamedTuple):
     wait_watch: WatchCost | None = None
     blocked: Mapping[tuple[int, int], BlockedOn] = {}
     locks: Mapping[int, LocksSample] = {}
+    inside: Found | None = None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from threadtop.blocked import BlockedOn
     from threadtop.circumstances import Circumstances
+    from threadtop.inside.asked import Found
     from threadtop.lock_rows import LocksRow
     from threadtop.procfs.details import ProcessDetails
     from threadtop.sample import Cost
@@ -379,7 +380,7 @@ class Snapshot(NamedTuple):
     ``findings`` are ordered by severity.  ``watch_pct`` is what watching GILs costs, in % of a core, and
     ``watch_per_s`` the rounds a second; both None where none is watched.  ``wait_watch_pct`` and
     ``wait_watch_per_s`` are the same for looks at blocked threads.  ``circumstances`` are what findings need
-    beyond rows.
+    beyond rows, ``inside`` the facts of the open pane.
     """
 
     time: float
@@ -398,3 +399,4 @@ class Snapshot(NamedTuple):
     wait_watch_pct: float | None = None
     wait_watch_per_s: float | None = None
     circumstances: Circumstances | None = None
+    inside: Found | None = None

@@ -10,6 +10,7 @@ from threadtop import findings, rates
 from threadtop.findings.trends import Trends
 from threadtop.findings.wanted import wanted
 from threadtop.gil.watch import Watch
+from threadtop.inside import InsideReader
 from threadtop.lenses.blocked import BlockedLens
 from threadtop.lenses.locks import LocksLens
 from threadtop.lenses.python import WINDOW_S, PythonLens
@@ -22,7 +23,7 @@ from threadtop.waiting.locks import LocksReader
 from threadtop.waiting.watch import WaitWatch, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from threadtop.interest import Interest
     from threadtop.sample import Sample
@@ -57,6 +58,7 @@ class LiveSource:
         locks: LocksReader | None = None,
         surroundings: Surroundings | None = None,
         waits: WaitWatch | None = None,
+        inside: InsideReader | None = None,
     ) -> None:
         """Take samples from ``sampler``; without a ``watch`` nothing is known of GILs, and so with the others."""
         self._sampler = sampler
@@ -69,6 +71,7 @@ class LiveSource:
         self._locks = locks
         self._locks_lens = LocksLens()
         self._surroundings = surroundings
+        self._inside = inside
         self._trends = Trends()
         self._before: Sample | None = None
         self._last: Snapshot | None = None
@@ -80,6 +83,10 @@ class LiveSource:
             sample = _with_blocked(sample, self._blocked, interest)
         if self._locks is not None:
             sample = sample._replace(locks=self._locks.read(sample, interest))
+        if self._inside is not None:
+            sample = _with_reads(
+                sample._replace(inside=self._inside.read(interest.asked, sample)), self._inside.take_reads()
+            )
         raw = self._last = rates.snapshot(self._before, sample, self._last)
         self._before = sample
         if self._watch is not None:
@@ -126,14 +133,22 @@ class LiveSource:
             self._blocked.close()
         if self._surroundings is not None:
             self._surroundings.close()
+        if self._inside is not None:
+            self._inside.close()
 
 
 def _with_blocked(sample: Sample, reader: BlockedReader, interest: Interest) -> Sample:
     """``sample`` with what threads in sight sleep in, and what reading that cost."""
-    blocked = reader.read(sample, interest)
+    return _with_reads(sample._replace(blocked=reader.read(sample, interest)), reader.reads)
+
+
+def _with_reads(sample: Sample, more: Mapping[str, int]) -> Sample:
+    """``sample`` with what else was read for it, by file name."""
+    if not more:
+        return sample
     reads = Counter(sample.cost.reads)
-    reads.update(reader.reads)
-    return sample._replace(blocked=blocked, cost=sample.cost._replace(reads=dict(reads)))
+    reads.update(more)
+    return sample._replace(cost=sample.cost._replace(reads=dict(reads)))
 
 
 class Deferred:
@@ -192,4 +207,5 @@ def live(*, gil_window_s: float = WINDOW_S) -> LiveSource:
         locks=locks,
         surroundings=Surroundings(reader),
         waits=waits,
+        inside=InsideReader(ProcReader(descriptors=BLOCKED_DESCRIPTORS)),
     )

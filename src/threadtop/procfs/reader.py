@@ -138,6 +138,14 @@ class ProcReader:
         except OSError as error:
             raise _translated(error) from error
 
+    def owner(self, pid: int) -> int:
+        """The uid that the files of a process belong to; raises GoneError or DeniedError."""
+        self.reads["owner"] += 1
+        try:
+            return os.stat(f"{self.root}/{pid}/task").st_uid
+        except OSError as error:
+            raise _translated(error) from error
+
     def descriptors_of(self, pid: int | str, most: int) -> list[int]:
         """The numbers of a process's open descriptors, at most ``most``; raises GoneError or DeniedError."""
         self.reads["fd/"] += 1

@@ -90,6 +90,13 @@ PROCESS: Final = (
     Action("previous_pane", "shift+tab", "Shift+Tab", "previous pane"),
     Action("stacks", "y", "y", "GIL pane: ask py-spy for the threads' Python stacks; the process is not paused"),
 )
+SHEET: Final = (
+    Action("search", "slash,f3", "/  F3", "search", "search"),
+    Action("", "", "[ ]", "previous and next part of what is too long for one", "parts"),
+    Action("search_next", "n", "n", "next match"),
+    Action("search_previous", "N", "N", "previous match"),
+    Action("copy", "Y", "Y", "copy the value under the cursor to the terminal's clipboard (OSC 52)", "copy"),
+)
 FINDINGS: Final = (
     Action("back", "escape,backspace,f", "Esc  Backspace", "back", "back"),
     Action("", "", "Up Down  j k", "to the next or the previous finding"),

@@ -14,6 +14,7 @@ from threadtop.tui.paint import LineBuilder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from threadtop.sheets.sheet import Kind
     from threadtop.snapshot import Finding
     from threadtop.tui.commands import Action
     from threadtop.tui.paint import Line
@@ -103,11 +104,16 @@ _ROLES: Final = str.maketrans(
 
 
 class About(NamedTuple):
-    """What help was asked for on: the column sorted by, the page of what is shown, the finding in sight."""
+    """What help was asked for on: the column sorted by, the page of what is shown, the finding in sight.
+
+    ``kind`` is the pane of fields that is open, ``term`` the one under its cursor.
+    """
 
     field: str = ""
     page: str = ""
     finding: Finding | None = None
+    kind: Kind | None = None
+    term: str = ""
 
     @property
     def shown_page(self) -> str | None:
@@ -118,6 +124,7 @@ class About(NamedTuple):
 
 
 NOTHING: Final = About()
+_TERM: Final = 22  # cells of a field's name and the blanks around it
 _EMPTY: Final[Line] = ("", "")
 
 
@@ -180,8 +187,25 @@ def _about(about: About, width: int) -> Iterator[Section]:
     if field is not None:
         lines = [*_paragraph(f"{field.help}.", width), *_paragraph(f"Source: {field.source}.", width, ".")]
         yield Section(f"Sorted by {field.title}", [*lines, _EMPTY, *page_lines(pages.for_field(field.key), width)])
+    elif about.kind is not None:
+        yield from _terms(about.kind, about.term, width)
+        yield Section("What this is about", page_lines(about.page, width))
     elif about.page:
         yield Section("What is shown here", page_lines(about.page, width))
+
+
+def _terms(kind: Kind, chosen: str, width: int) -> Iterator[Section]:
+    """The fields of a pane: the one under the cursor first, then all of them."""
+    term = kind.terms.get(chosen)
+    if term is not None:
+        lines = [*_paragraph(term.help, width), *_paragraph(f"Source: {term.source}.", width, ".")]
+        yield Section(f"{kind.title}: {term.title}", lines)
+    entries = [
+        line
+        for term in kind.terms.values()
+        for line in _entry(term.title, f"{term.help}  source: {term.source}", width, _TERM, "b")
+    ]
+    yield Section(f"The fields of {kind.title}", entries)
 
 
 def sections(about: About, width: int) -> list[Section]:
@@ -197,6 +221,7 @@ def sections(about: About, width: int) -> list[Section]:
         *_about(about, width),
         Section("Keys", [*_actions((*commands.MOVES, *commands.MAIN), width), *_actions(commands.GLOBAL, width)]),
         Section("In an opened process", _actions(commands.PROCESS, width)),
+        Section("In a pane of fields", _actions(commands.SHEET, width)),
         Section("In a list of findings", _actions(commands.FINDINGS, width)),
         Section(
             "What each number is",

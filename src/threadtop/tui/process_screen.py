@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from threadtop import fields, text
 from threadtop.interest import Interest
-from threadtop.tui import finding_words, paint
+from threadtop.tui import finding_words, paint, panes
 from threadtop.tui.accents import BUSY_PCT
-from threadtop.tui.commands import FINDINGS, GLOBAL, PROCESS, Action, bindings
+from threadtop.tui.commands import FINDINGS, GLOBAL, PROCESS, SHEET, Action, bindings
 from threadtop.tui.findings_list import FindingsList
 from threadtop.tui.footer import Footer
 from threadtop.tui.grid import Grid
 from threadtop.tui.help import About
 from threadtop.tui.paint import LineBuilder
 from threadtop.tui.painted import Painted
-from threadtop.tui.panes import PANES
 from threadtop.tui.panes.gil import GilPane
 from threadtop.tui.panes.pane import Opened
+from threadtop.tui.panes.sheet import SheetPane
 from threadtop.tui.panes.threads import ThreadsPane
 from threadtop.tui.table_screen import TableScreen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.app import ComposeResult
 
     from threadtop.snapshot import ProcessRow, Snapshot
     from threadtop.tui.paint import Line
     from threadtop.tui.panes.pane import Pane
+
+
+_THREAD: Final = "Thread"
+_MOST_STEPS: Final = 4  # of the trail that are shown
+_TAB: Final = 3  # cells of a tab beside its name
 
 
 class ProcessTitle(Painted):
@@ -41,6 +48,7 @@ class ProcessTitle(Painted):
         self.opened: Opened | None = None
         self.ended = False
         self.paused = False
+        self.trail: Sequence[str] = ()
         self.tab = 0
 
     def make_lines(self, width: int, height: int) -> list[Line]:
@@ -48,14 +56,13 @@ class ProcessTitle(Painted):
         del height
         if self.opened is None:
             return []
-        tabs = LineBuilder().add(" ", "h")
-        for index, pane in enumerate(PANES):
-            tabs.add(f" {pane.NAME} ", "H" if index == self.tab else "h").add(" ", "h")
-        tabs.add(" " * max(0, width - tabs.length), "h")
-        return [self._identity(self.opened.process, width), tabs.line(width)]
+        return [self._identity(self.opened.process, width), tabs(panes.NAMES, self.tab, width)]
 
     def _identity(self, row: ProcessRow, width: int) -> Line:
-        name = LineBuilder().add(f" {text.visible(row.process)} {row.pid} ", "t")
+        name = LineBuilder()
+        for step in self.trail:
+            name.add(f" {step} >", ".")
+        name.add(f" {text.visible(row.process)} {row.pid} ", "t")
         if self.ended:
             name.add(" ended: its last figures are kept ", "s").add(" ")
         if self.paused:
@@ -76,6 +83,28 @@ class ProcessTitle(Painted):
         return paint.fitted([name, _python(row), threads, cpu, wait, switches, user, memory], width, gap=2)
 
 
+def tabs(names: Sequence[str], chosen: int, width: int) -> Line:
+    """The names of the panes; where there is no room for all, those around the open one, and signs that there are more.
+
+    The names stay where they are while the open one moves among them: a part is turned over as a page is.
+    """
+    room = width - 2
+    start = 0
+    while True:
+        end, used = start, 0
+        while end < len(names) and used + len(names[end]) + _TAB <= room:
+            used += len(names[end]) + _TAB
+            end += 1
+        if chosen < end or end <= start:
+            break
+        start = end
+    line = LineBuilder().add("…" if start else " ", "h")
+    for index in range(start, end):
+        line.add(f" {names[index]} ", "H" if index == chosen else "h").add(" ", "h")
+    line.add(" " * max(0, width - 1 - line.length), "h").add("…" if end < len(names) else " ", "h")
+    return line.line(width)
+
+
 def _python(row: ProcessRow) -> LineBuilder:
     """Which Python it is, and how well its GIL is known."""
     line = LineBuilder()
@@ -93,6 +122,7 @@ class ProcessScreen(TableScreen):
 
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         *PROCESS,
+        *SHEET,
         Action("sort_move(-1)", "less_than_sign,comma", "<", "sort by the column to the left", ""),
         Action("sort_move(1)", "greater_than_sign,full_stop", ">", "sort by the column to the right", "sort"),
         Action("sort('cpu_pct')", "P", "P", "sort by CPU"),
@@ -108,13 +138,12 @@ class ProcessScreen(TableScreen):
     def __init__(self, pid: int, tid: int, pane: str = "") -> None:
         """Open the process ``pid`` at ``pane``, with the cursor on ``tid`` if it is one of its threads."""
         super().__init__()
-        names = [kind.NAME for kind in PANES]
-        self._first_pane = names.index(pane) if pane in names else 0
+        self._first_pane = panes.NAMES.index(pane) if pane in panes.NAMES else 0
         self.pid = pid
         self._first_tid = tid
         self._row: ProcessRow | None = None
         self.title_lines = ProcessTitle()
-        self.panes: list[Pane] = [pane() for pane in PANES]
+        self.panes: list[Pane] = panes.made()
         self.footer = Footer((*self.ACTIONS, *GLOBAL))
 
     def compose(self) -> ComposeResult:
@@ -161,9 +190,15 @@ class ProcessScreen(TableScreen):
         self.title_lines.opened = opened
         self.title_lines.ended |= bool(self.app.status.ended)
         self.title_lines.paused = self.app.status.paused
+        self.title_lines.trail = self._trail()
         self.title_lines.repaint()
         self.pane.open(opened)
         self.footer.tick(self.pane.position())
+
+    def _trail(self) -> list[str]:
+        """The processes that led here, the latest ones where there are many."""
+        below = [screen for screen in self.app.screen_stack if isinstance(screen, ProcessScreen) and screen is not self]
+        return [str(screen.pid) for screen in below][-_MOST_STEPS:]
 
     def interest(self, attached: frozenset[int] | None) -> Interest:
         """What the open pane needs."""
@@ -178,7 +213,47 @@ class ProcessScreen(TableScreen):
         """Take the seconds between two refreshes; raises UsageError."""
         if purpose == "delay":
             return self.app.take_delay(value)
+        if purpose == "search" and isinstance(self.pane, SheetPane):
+            return "" if self.pane.search(value) or not value else f"{value!r} is nowhere in this pane"
         return super().take_line(purpose, value)
+
+    def look_at_line(self, purpose: str, value: str) -> str:
+        """Search while it is typed."""
+        if purpose == "search" and isinstance(self.pane, SheetPane) and value:
+            return "" if self.pane.search(value, step=0) else "not found"
+        return ""
+
+    def leave_line(self, purpose: str) -> None:
+        """Mark what was searched for no longer."""
+        if purpose == "search" and isinstance(self.pane, SheetPane):
+            self.pane.searched = ""
+            self.pane.repaint()
+
+    def action_search(self) -> None:
+        """Search in the open pane."""
+        if isinstance(self.pane, SheetPane):
+            self.ask("search", "search", "what to look for in this pane", self.pane.searched)
+        else:
+            self.say("/ searches in panes of fields: Overview, Files, Memory, ...")
+
+    def action_search_next(self) -> None:
+        """The next match."""
+        self._search_again(1)
+
+    def action_search_previous(self) -> None:
+        """The match before."""
+        self._search_again(-1)
+
+    def _search_again(self, step: int) -> None:
+        pane = self.pane
+        if not isinstance(pane, SheetPane) or not pane.searched:
+            self.say("nothing was searched for: / asks")
+        elif not pane.search(pane.searched, step):
+            self.say(f"{pane.searched!r} is nowhere in this pane")
+
+    def action_copy(self) -> None:
+        """Copy the value under the cursor."""
+        self.say(self.pane.copy() if isinstance(self.pane, SheetPane) else "Y copies in panes of fields")
 
     def on_grid_moved(self) -> None:
         """Read what came into sight."""
@@ -186,15 +261,36 @@ class ProcessScreen(TableScreen):
         self.footer.repaint()
         self.app.look()
 
+    def on_sheet_pane_linked(self, event: SheetPane.Linked) -> None:
+        """Go to a thread or pane of this process, or to another process; Esc comes back."""
+        link = event.link
+        if link.pid == self.pid:
+            self.look_into(link.tid, link.pane or _THREAD)
+        elif not self.app.open_process(link.pid, link.tid, link.pane):
+            self.say(f"process {link.pid} is not there (any more), or not in sight")
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """Enter on a thread: all that is known of it."""
+        if event.row.tid:
+            self.look_into(event.row.tid, _THREAD)
+
+    def look_into(self, tid: int, pane: str) -> None:
+        """Turn to the pane of that name, about a thread."""
+        if pane in panes.NAMES:
+            at = panes.NAMES.index(pane)
+            target = self.panes[at]
+            if isinstance(target, SheetPane) and tid:
+                target.tid = tid
+            self._turn_to(at)
+            self._point_at(tid)
+
     def on_findings_list_opened(self, event: FindingsList.Opened) -> None:
         """Turn to what the finding is made of."""
         found = event.finding
         if found.pid != self.pid:  # one that names several processes
             self.app.open_process(found.pid, next(iter(found.tids), 0), finding_words.pane_of(found))
             return
-        names = [pane.NAME for pane in self.panes]
-        self._turn_to(names.index(finding_words.pane_of(found)))
-        self._point_at(next(iter(found.tids), 0))
+        self.look_into(next(iter(found.tids), 0), finding_words.pane_of(found))
 
     def on_findings_list_asked(self, event: FindingsList.Asked) -> None:
         """Explain what it is about."""
@@ -204,6 +300,9 @@ class ProcessScreen(TableScreen):
         """What help is about here: the column sorted by, or what the open pane shows."""
         if isinstance(self.pane, ThreadsPane):
             return About(field=self.pane.view.sort)
+        if isinstance(self.pane, SheetPane):
+            chosen = self.pane.chosen
+            return About(page=self.pane.PAGE, kind=self.pane.kind, term=chosen.key if chosen is not None else "")
         return About(page=self.pane.PAGE)
 
     def action_back(self) -> None:
@@ -233,9 +332,13 @@ class ProcessScreen(TableScreen):
             self.say("y asks for Python's stacks in the GIL pane (Tab)")
 
     def _name_keys(self) -> None:
-        actions = self.ACTIONS if isinstance(self.pane, ThreadsPane) else PROCESS
+        actions = (
+            tuple(one for one in self.ACTIONS if one not in SHEET) if isinstance(self.pane, ThreadsPane) else PROCESS
+        )
         if isinstance(self.pane, FindingsList):
             actions = (*PROCESS, *FINDINGS[1:])
+        elif isinstance(self.pane, SheetPane):
+            actions = (*self.pane.actions(), *PROCESS)
         self.footer.name_keys((*actions, *GLOBAL))
 
     def action_next_pane(self) -> None:

@@ -1,0 +1,80 @@
+"""Access: files of one process; what is denied or missing is None, and noted with its rule."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from threadtop.errors import DeniedError, GoneError
+from threadtop.gil import rights
+from threadtop.inside.asked import Denial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from threadtop.procfs.reader import ProcReader
+
+_Result = TypeVar("_Result")
+_ATTACH: Final = frozenset({"syscall", "mem"})  # PTRACE_MODE_ATTACH, where Yama has a say; the others want READ
+_KERNEL_ONLY: Final = {
+    "stack": Denial("stack", "only CAP_SYS_ADMIN may read a kernel stack", "run threadtop as root"),
+}
+_SCOPE: Final = "sys/kernel/yama/ptrace_scope"
+
+
+class Access:
+    """Reads files of the process ``pid``; ``denials`` says by file what was refused, and why."""
+
+    def __init__(self, reader: ProcReader, pid: int, uid: int | None, *, euid: int | None = None) -> None:
+        """``uid`` is the process's owner, as far as that is known; ``euid`` ours."""
+        self.reader = reader
+        self.pid = pid
+        self.denials: dict[str, Denial] = {}
+        self._uid = uid
+        self._euid = os.geteuid() if euid is None else euid
+
+    def read(self, name: str) -> bytes | None:
+        """Whole content of ``/proc/PID/name``; raises GoneError where the process has ended."""
+        return self.attempt(name, lambda: self.reader.read(self.pid, name))
+
+    def read_task(self, tid: int, name: str) -> bytes | None:
+        """Whole content of ``/proc/PID/task/TID/name``."""
+        return self.attempt(name, lambda: self.reader.read_task(self.pid, tid, name))
+
+    def link(self, name: str) -> str | None:
+        """Target of the link ``/proc/PID/name``."""
+        return self.attempt(name, lambda: self.reader.link(self.pid, name))
+
+    def parsed(self, name: str, parse: Callable[[bytes], _Result]) -> _Result | None:
+        """A file of the process as ``parse`` has it; None too where it is cut short."""
+        raw = self.read(name)
+        if raw is None:
+            return None
+        try:
+            return parse(raw)
+        except (ValueError, IndexError, KeyError):
+            return None
+
+    def attempt(self, name: str, get: Callable[[], _Result]) -> _Result | None:
+        """What ``get`` gives; None where that is denied (noted under ``name``) or not there."""
+        try:
+            return get()
+        except DeniedError:
+            self.denials[name] = self._denial(name)
+        except GoneError:
+            self._require_alive()  # else a file that this kernel or this process does not have
+        except OSError:
+            pass  # EIO, EINVAL and the like: a kernel that has the file, but not for this task
+        return None
+
+    def _require_alive(self) -> None:
+        self.reader.task_links(self.pid)
+
+    def _denial(self, name: str) -> Denial:
+        if name in _KERNEL_ONLY:
+            return _KERNEL_ONLY[name]
+        scope = ""
+        if name in _ATTACH:
+            scope = (self.reader.read_global(_SCOPE) or b"").decode("ascii", "replace")
+        rule, remedy = rights.refusal(self._uid, self._euid, scope)
+        return Denial(name, rule, remedy)

@@ -1,0 +1,145 @@
+"""``threadtop --pane NAME --once -p PID``: one pane of a process as text or JSON, from the code that paints it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from threadtop import bars, export, fields, headless, query, sheets, source, text
+from threadtop.errors import EXIT_FAILURE, EXIT_OK, UsageError
+from threadtop.finding_text import WIDE, finding_lines
+from threadtop.inside.asked import Asked
+from threadtop.interest import ALL_NEEDS, Interest
+from threadtop.query import View
+from threadtop.sheets import document, render
+from threadtop.sheets.sheet import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from threadtop.cli import Options
+    from threadtop.sheets.sheet import Kind
+    from threadtop.snapshot import ProcessRow, Snapshot
+    from threadtop.source import Source
+    from threadtop.targets import Command
+
+THREADS, FINDINGS, THREAD = "threads", "findings", "thread"
+NAMES: Final = (THREADS, FINDINGS, *(kind.name for kind in sheets.KINDS))
+"""What --pane takes: two that are lists of rows, and those of fields."""
+_WIDE: Final = 120  # cells of a line into a pipe
+_LOOKS_S: Final = 0.1  # until the watches have taken their first looks
+
+
+def check(pane: str, pids: frozenset[int] | None, tid: int | None) -> None:
+    """Raise UsageError for a pane that there is not, or one that needs another target."""
+    if pane not in NAMES:
+        message = f"there is no pane {pane[:40]!r}"
+        raise UsageError(message, f"--pane takes one of {', '.join(sorted(NAMES))}")
+    if pids is not None and len(pids) != 1:
+        message = "--pane shows one process"
+        raise UsageError(message, "name one: -p PID")
+    if tid is not None and pane != THREAD:
+        message = f"--tid goes with --pane {THREAD}"
+        raise UsageError(message, f"write --pane {THREAD} --tid TID -p PID")
+
+
+def run(options: Options, command: Command | None = None, source_: Source | None = None) -> int:
+    """Print the pane that was asked for; returns the exit code: 1 where the process has ended meanwhile."""
+    pane = options.pane or ""
+    if options.pids is None:
+        message = "--pane needs a process"
+        raise UsageError(message, "add -p PID, a NAME or -- COMMAND")
+    headless.prepare_output(json=options.json)
+    (pid,) = options.pids
+    kind = sheets.BY_NAME.get(pane)
+    tid = (options.tid or pid) if pane == THREAD else 0
+    live = source_ or source.live()
+    try:
+        snapshot = _snapshot(live, options, pid, kind, tid)
+    finally:
+        live.close()
+    process = snapshot.processes.get(pid) if snapshot is not None else None
+    if snapshot is None or process is None:
+        how = f" ({command.outcome()})" if command is not None and command.outcome() else ""
+        print(f"threadtop: process {pid} has ended{how}", file=sys.stderr)
+        return EXIT_FAILURE
+    if tid and tid not in process.threads:
+        print(f"threadtop: process {pid} has no thread {tid} (any more); --pane threads lists them", file=sys.stderr)
+        return EXIT_FAILURE
+    if options.json:
+        shown = _document(snapshot, process, kind, tid, options)
+        sys.stdout.write(json.dumps(shown, allow_nan=False, separators=(",", ":")) + "\n")
+    else:
+        headless.write_lines(_lines(snapshot, process, kind, tid, options))
+    sys.stdout.flush()
+    return EXIT_OK
+
+
+def _snapshot(live: Source, options: Options, pid: int, kind: Kind | None, tid: int) -> Snapshot | None:
+    """Three passes: one to begin from, one for the tallies of the watches to begin from, one to measure."""
+    near = frozenset({pid})
+    interest = Interest(needs=ALL_NEEDS, gil=near, waits=near, visible=frozenset({(pid, tid)}) if tid else frozenset())
+    wide = kind is not None and kind.is_wide
+    if not wide:
+        interest = interest._replace(attached=near, everything=True)
+    live.read(interest)
+    time.sleep(_LOOKS_S)
+    live.read(interest)
+    time.sleep(options.interval_s or 1.0)
+    if kind is not None and kind.has_facts:
+        interest = interest._replace(asked=Asked(kind.name, pid, tid, options.part, options.wants))
+    return live.read(interest)
+
+
+def _subject(snapshot: Snapshot, process: ProcessRow, kind: Kind, tid: int, options: Options) -> Subject:
+    found = snapshot.inside
+    facts = found.facts if found is not None and found.asked.pane == kind.name else None
+    return Subject(snapshot, process, facts, tid, wants=options.wants)
+
+
+def _document(snapshot: Snapshot, process: ProcessRow, kind: Kind | None, tid: int, options: Options) -> dict[str, Any]:
+    if kind is not None:
+        subject = _subject(snapshot, process, kind, tid, options)
+        return document.document(kind, subject, kind.make(subject))
+    alone = _alone(snapshot, process)
+    whole = export.document(alone, query.table(alone, View()))
+    head = {
+        "schema": whole["schema"],
+        "time": whole["time"],
+        "pane": options.pane,
+        "pid": process.pid,
+        "process": export.clean(process.process),
+    }
+    if options.pane == FINDINGS:
+        return {**head, "findings": whole["findings"], "denied": []}
+    return {**head, "threads": [one for row in whole["processes"] for one in row["threads"]], "denied": []}
+
+
+def _alone(snapshot: Snapshot, process: ProcessRow) -> Snapshot:
+    """The snapshot of one process, with its own findings."""
+    found = tuple(one for one in snapshot.findings if one.pid == process.pid)
+    return snapshot._replace(processes={process.pid: process}, gone=(), findings=found)
+
+
+def _lines(snapshot: Snapshot, process: ProcessRow, kind: Kind | None, tid: int, options: Options) -> Iterator[str]:
+    width = options.width or (shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
+    if kind is not None:
+        subject = _subject(snapshot, process, kind, tid, options)
+        sheet = kind.make(subject)
+        yield from render.lines(sheet, kind.terms, width or _WIDE)
+        return
+    alone = _alone(snapshot, process)
+    if options.pane == FINDINGS:
+        for found in alone.findings:
+            yield from (text.plain(line) for line in finding_lines(found, min(width or WIDE, WIDE)))
+        if not alone.findings:
+            yield "nothing found so far; --explain -d 10 watches for longer"
+        return
+    view = options.view(View())
+    if width is not None and options.columns is None:
+        view = View(columns=fields.fitting(view.columns, width))
+    for line in export.table_lines(query.table(alone, view), width):
+        yield line if headless.can_print(line) else bars.plain(line)

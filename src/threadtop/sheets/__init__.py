@@ -1,0 +1,12 @@
+"""Sheets: the panes that are made of fields and tables, for the screen, as text and as JSON; one file for each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from threadtop.sheets import protection
+from threadtop.sheets.sheet import Kind
+
+KINDS: Final = (Kind("protection", "Protection", "permissions", protection.sheet, protection.TERMS),)
+"""In the order of their tabs."""
+BY_NAME: Final = {kind.name: kind for kind in KINDS}

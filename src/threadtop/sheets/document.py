@@ -1,0 +1,52 @@
+"""A sheet as a JSON document: entries by section and key, tables as lists of objects; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from threadtop import export
+
+if TYPE_CHECKING:
+    from threadtop.sheets.sheet import Kind, Sheet, Subject, Table
+
+
+def document(kind: Kind, subject: Subject, sheet: Sheet) -> dict[str, Any]:
+    """What ``--pane NAME --json`` prints; a value that is not known is null, what was denied says by which rule."""
+    shown: dict[str, Any] = {
+        "schema": export.SCHEMA,
+        "time": export.iso_time(subject.snapshot.time),
+        "pane": kind.name,
+        "pid": subject.process.pid,
+        "process": export.clean(subject.process.process),
+    }
+    if subject.tid:
+        shown["tid"] = subject.tid
+    for section in sheet.sections:
+        entries = {entry.key: _plain(entry.value) for entry in section.entries}
+        if section.table is None:
+            shown[section.key] = entries
+            continue
+        shown[section.key] = _table(section.table)
+        if entries:
+            shown[f"{section.key}_summary"] = entries
+        if section.table.total is not None:
+            shown[f"{section.key}_total"] = section.table.total
+            shown[f"{section.key}_first"] = section.table.first
+    shown["denied"] = [denial._asdict() for denial in sheet.denials]
+    return shown
+
+
+def _table(table: Table) -> list[dict[str, Any]]:
+    keys = [column.key for column in table.columns]
+    return [dict(zip(keys, map(_plain, record.values), strict=True)) for record in table.records]
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 JSON
+    """Text as JSON may hold it; lists and objects too."""
+    if isinstance(value, str):
+        return export.clean(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return value

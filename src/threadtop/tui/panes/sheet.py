@@ -1,0 +1,254 @@
+"""The panes that are sheets: a cursor on fields and rows, search, copy, explanations; one class for all of them."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from textual.message import Message
+
+from threadtop import text
+from threadtop.inside.asked import Asked
+from threadtop.interest import STATUS
+from threadtop.sheets import render
+from threadtop.sheets.sheet import NOT_YET, Subject
+from threadtop.tui import _compat, paint
+from threadtop.tui.commands import SHEET, Action
+from threadtop.tui.grid import Grid
+from threadtop.tui.pager import Pager
+from threadtop.tui.paint import LineBuilder
+from threadtop.tui.panes.pane import Opened, Pane
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual import events
+
+    from threadtop.inside.asked import Found
+    from threadtop.interest import Interest
+    from threadtop.sheets.render import Row, Rows
+    from threadtop.sheets.sheet import Kind, Link, Sheet
+    from threadtop.tui.paint import Line
+
+MOST_COPIED: Final = 64 << 10  # bytes of one value: terminals take no more by OSC 52
+_NOWHERE: Final = -1
+
+
+class SheetPane(Pager, Pane, inherit_bindings=False):
+    """A sheet with a cursor; it stays on its field or row while others come and go."""
+
+    BINDINGS: ClassVar[list[Any]] = [
+        ("up,k", "move(-1)", ""),
+        ("down,j", "move(1)", ""),
+        ("pageup", "scroll_page(-1)", ""),
+        ("pagedown,space", "scroll_page(1)", ""),
+        ("home,g", "move(-1000000)", ""),
+        ("end,G", "move(1000000)", ""),
+        ("enter", "open_link", ""),
+        ("left_square_bracket", "turn_part(-1)", ""),
+        ("right_square_bracket", "turn_part(1)", ""),
+    ]
+
+    class Linked(Message):
+        """Enter on what leads somewhere."""
+
+        def __init__(self, link: Link) -> None:
+            """Carry where."""
+            super().__init__()
+            self.link = link
+
+    def __init__(self, kind: Kind) -> None:
+        """A pane of this kind, nothing opened yet."""
+        super().__init__()
+        self.kind = kind
+        self.NAME = kind.title  # type: ignore[misc]
+        self.PAGE = kind.page  # type: ignore[misc]
+        self.tid = 0
+        self.part = 0
+        self.wants: frozenset[str] = frozenset()
+        self.searched = ""
+        self._opened: Opened | None = None
+        self._found: Found | None = None
+        self._sheet: Sheet = NOT_YET
+        self._rows: Rows = render.Rows([])
+        self._at = 0
+        self._identity: object = None
+
+    # -- what is shown -------------------------------------------------------------------------------
+
+    def open(self, opened: Opened) -> None:
+        """Show the process; what was read of it stays once it has ended."""
+        self._opened = opened
+        found = opened.snapshot.inside
+        if found is not None and self._is_ours(found.asked, opened) and found.start_ticks == opened.process.start_ticks:
+            self._found = found
+        self._make()
+        self.repaint()
+
+    def _is_ours(self, asked: Asked, opened: Opened) -> bool:
+        return (asked.pane, asked.pid, asked.tid) == (self.kind.name, opened.process.pid, self._tid(opened))
+
+    def _tid(self, opened: Opened) -> int:
+        """The thread that is looked at, the main one until another was chosen; 0 in panes of the whole process."""
+        return (self.tid or opened.process.pid) if self.kind.name == "thread" else 0
+
+    def _make(self) -> None:
+        opened = self._opened
+        if opened is None:
+            return
+        facts = self._found.facts if self._found is not None else None
+        subject = Subject(
+            opened.snapshot, opened.process, facts, self._tid(opened), wants=self.wants, history=opened.history
+        )
+        self._sheet = self.kind.make(subject)
+
+    def interest(self, interest: Interest, pid: int) -> Interest:
+        """The facts of this pane, and what the rows beside them need."""
+        tid = (self.tid or pid) if self.kind.name == "thread" else 0
+        visible = frozenset({(pid, tid)}) if tid else frozenset()
+        asked = Asked(self.kind.name, pid, tid, self.part, self.wants) if self.kind.has_facts else None
+        return interest._replace(visible=visible, needs=frozenset({STATUS, *self.kind.needs}), asked=asked)
+
+    def make_lines(self, width: int, height: int) -> Sequence[Line]:
+        """The part in sight, the line of the cursor marked."""
+        self._rows = rows = render.rows(self._sheet, self.kind.terms, width)
+        self.count = len(rows)
+        self._at = self._found_again(rows)
+        lower, upper = self._at - height + 1, self._at
+        self.offset_rows = max(0, min(max(self.offset_rows, lower), upper, len(rows) - height))
+        if self._at <= self._first(rows):
+            self.offset_rows = 0  # what stands above the first field is to be seen, too
+        shown = rows[self.offset_rows : self.offset_rows + height]
+        return [
+            self._line(row, width, is_chosen=self.offset_rows + at == self._at and row.identity is not None)
+            for at, row in enumerate(shown)
+        ]
+
+    def _line(self, row: Row, width: int, *, is_chosen: bool) -> Line:
+        line = LineBuilder()
+        for cells, role in row.pieces:
+            found = cells.lower().find(self.searched) if self.searched else _NOWHERE
+            if found < 0:
+                line.add(cells, role)
+            else:
+                end = found + len(self.searched)
+                line.add(cells[:found], role).add(cells[found:end], "s").add(cells[end:], role)
+        made = line.line(width)
+        return paint.selected(made) if is_chosen else made
+
+    def _found_again(self, rows: Rows) -> int:
+        """Where the cursor is now: on what it was on, else on the nearest field."""
+        if not len(rows):
+            return 0
+        at = max(0, min(self._at, len(rows) - 1))
+        if self._identity is not None and rows.identity(at) != self._identity:
+            for index in range(len(rows)):
+                if rows.identity(index) == self._identity:
+                    return index
+        if rows.identity(at) is None:
+            at = next((index for index in (*range(at, len(rows)), *range(at, -1, -1)) if rows.identity(index)), at)
+        return at
+
+    @staticmethod
+    def _first(rows: Rows) -> int:
+        return next((index for index in range(len(rows)) if rows.identity(index) is not None), 0)
+
+    @property
+    def chosen(self) -> Row | None:
+        """The line under the cursor."""
+        return self._rows[self._at] if self._at < len(self._rows) else None
+
+    def position(self) -> str:
+        """Where the cursor stands."""
+        return f"{text.thousands(self._at + 1)} of {text.thousands(self.count)}" if self.count else ""
+
+    def actions(self) -> tuple[Action, ...]:
+        """What can be done here besides: search, copy, what the kind asks for."""
+        asked = tuple(Action("", "", one.key, one.help, one.label) for one in self.kind.requests)
+        return (*SHEET[: 2 if self._parts > 1 else 1], *asked, *SHEET[2:])
+
+    # -- the cursor ----------------------------------------------------------------------------------
+
+    def action_move(self, by: int) -> None:
+        """To the next field or row, or as many further."""
+        rows, step = self._rows, 1 if by > 0 else -1
+        at, left = self._at, abs(by)
+        while left and 0 <= at + step < len(rows):
+            at += step
+            if rows.identity(at) is not None and rows.identity(at) != rows.identity(self._at):
+                self._at = at
+                left -= 1
+        if 0 <= self._at < len(rows):
+            self._identity = rows.identity(self._at)
+        self.repaint()
+        self.post_message(Grid.Moved())
+
+    def action_scroll_by(self, by: int) -> None:
+        """As many lines."""
+        self.action_move(by)
+
+    def action_scroll_page(self, by: int) -> None:
+        """A page; where nothing can be chosen, the text moves."""
+        target = max(0, min(self._at + by * max(1, self.size.height - 1), len(self._rows) - 1))
+        while self._at != target:
+            before = self._at
+            self.action_move(1 if target > self._at else -1)
+            if self._at == before or (self._at > target) == (by > 0):
+                break
+
+    def action_open_link(self) -> None:
+        """Go where the line leads."""
+        row = self.chosen
+        if row is not None and row.link is not None:
+            self.post_message(self.Linked(row.link))
+
+    def on_key(self, event: events.Key) -> None:
+        """The keys of what this kind of pane may ask for."""
+        for one in self.kind.requests:
+            if event.character == one.key:
+                event.stop()
+                self.wants ^= {one.name}
+                self._make()
+                self.repaint()
+                self.post_message(Grid.Moved())  # read it
+                self.app.feed.hurry()  # type: ignore[attr-defined]
+
+    # -- pages of what is long, search, copy -------------------------------------------------------------
+
+    @property
+    def _parts(self) -> int:
+        tables = [section.table for section in self._sheet.sections if section.table is not None]
+        return max(
+            (-(-table.total // max(1, len(table.records))) if table.total and table.records else 1 for table in tables),
+            default=1,
+        )
+
+    def action_turn_part(self, by: int) -> None:
+        """The next page of what is too long for one, or the one before."""
+        part = max(0, self.part + by)
+        if part != self.part and (by < 0 or self._parts > self.part + 1):
+            self.part = part
+            self.post_message(Grid.Moved())
+            self.app.feed.hurry()  # type: ignore[attr-defined]
+
+    def search(self, words: str, step: int = 1) -> bool:
+        """Put the cursor on the next line that holds ``words``, round the end; False if none does."""
+        self.searched = words.lower()
+        count = len(self._rows)
+        for far in range(1 if step else 0, count + 1):
+            at = (self._at + far * (step or 1)) % count
+            if self._rows.identity(at) is not None and self.searched in self._rows[at].cells.lower():
+                self._at, self._identity = at, self._rows.identity(at)
+                self.repaint()
+                return True
+        self.repaint()
+        return False
+
+    def copy(self) -> str:
+        """Hand the value under the cursor to the terminal's clipboard (OSC 52); returns what to say."""
+        row = self.chosen
+        if row is None or not row.value:
+            return "nothing to copy here"
+        raw = row.value.encode("utf-8", "surrogateescape")[:MOST_COPIED]
+        _compat.write(self.app, f"\x1b]52;c;{base64.b64encode(raw).decode('ascii')}\a")
+        return f"copied {len(raw)} bytes, if the terminal takes them (OSC 52)"
