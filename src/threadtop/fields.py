@@ -207,6 +207,11 @@ FIELDS: Final = (
            "name of the thread, at most 15 bytes; of a process, of its main thread", "stat field 2 (comm)",
            aliases=("comm", "thread")),
     _field(
+        "role", "ROLE", 17, "text", "processes",
+        "what the thread is for, as its name tells: collector, compiler, pool, event loop; a hint",
+        "stat field 2 (comm)", level="thread",
+    ),
+    _field(
         "command", "COMMAND", 30, "text", "processes",
         "process [thread]; c shows the whole command line", "cmdline and comm", aliases=("cmd", "args"),
     ),
@@ -235,6 +240,7 @@ JSON_PROCESS: Final = (
 JSON_THREAD: Final = (
     "tid", "name", "state", "cpu_pct", "user_pct", "system_pct", "wait_pct", "vol_per_s", "invol_per_s", "cpu_ns",
     "reason", "wchan", "last_cpu", "nice", "priority", "rt_priority", "policy_name",
+    "role",
 )
 # fmt: on
 
