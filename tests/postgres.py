@@ -101,8 +101,8 @@ def _server() -> Iterator[Server]:
         if done.returncode:
             message = f"initdb: {done.stderr.decode('utf-8', 'replace').strip()}"
             raise NoServerError(message)
-        said = ("listen_addresses=", "fsync=off", "shared_buffers=1MB", "max_connections=10", "autovacuum=off")
-        options = [word for setting in said for word in ("-c", setting)]
+        settings = ("listen_addresses=", "fsync=off", "shared_buffers=1MB", "max_connections=10", "autovacuum=off")
+        options = [word for setting in settings for word in ("-c", setting)]
         process = subprocess.Popen(
             [programs / "postgres", "-D", data, "-k", folder, *options],
             stdout=subprocess.DEVNULL,
