@@ -22,13 +22,13 @@ from threadtop.roles import role
         ("python3", "asyncio_0", "asyncio pool"),
         ("db", "iou-wrk-4211", "io_uring"),
         ("db", "tokio-runtime-w", "tokio worker"),
-        ("db", "VM Threads of mine", ""),
-        ("db", "worker-3", ""),
-        ("db", "my GC Thread#0", ""),
-        ("db", "", ""),
+        ("db", "VM Threads of mine", None),
+        ("db", "worker-3", None),
+        ("db", "my GC Thread#0", None),
+        ("db", "", None),
     ],
 )
-def test_names_that_runtimes_give(process: str, name: str, expected: str) -> None:
+def test_names_that_runtimes_give(process: str, name: str, expected: str | None) -> None:
     """A name that a runtime or library gives says what the thread is for; another one says nothing."""
     assert role(process, name, is_main=False) == expected
 
@@ -44,5 +44,5 @@ def test_the_main_thread() -> None:
 def test_a_row_knows_its_role() -> None:
     """A kernel thread is called so; a thread that CPython does not know is native."""
     assert thread_row(pid=5, tid=5, name="x", process="x").role == "main"
-    assert thread_row(pid=5, tid=6, name="x", process="x").role == ""
+    assert thread_row(pid=5, tid=6, name="x", process="x").role is None
     assert thread_row(pid=5, tid=6, name="kworker/0:1", process="kworker/0:1", kernel=True).role == "kernel"

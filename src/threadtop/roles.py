@@ -48,11 +48,11 @@ _ROLES: Final = tuple(
 
 
 @lru_cache(maxsize=4096)
-def role(process: str, name: str, *, is_main: bool) -> str:
-    """The role of a thread called ``name`` in a process called ``process``; "" where its name says nothing."""
+def role(process: str, name: str, *, is_main: bool) -> str | None:
+    """The role of a thread called ``name`` in a process called ``process``; None where its name says nothing."""
     for pattern, found in _ROLES:
         if pattern.match(name):
             return found
     if is_main:
         return "event loop" if process in _LOOPS else MAIN
-    return ""
+    return None

@@ -134,12 +134,12 @@ class ThreadRow(NamedTuple):
         return f"{self.tid:#x}"
 
     @property
-    def role(self) -> str:
-        """What it is for, as its name tells; "" where that says nothing."""
+    def role(self) -> str | None:
+        """What it is for, as its name tells; None where that says nothing."""
         if self.kernel:
             return "kernel"
         known = roles.role(self.process, self.name, is_main=self.tid == self.pid)
-        return known or ("native" if self.gil is not None and self.gil.is_python is False else "")
+        return known or ("native" if self.gil is not None and self.gil.is_python is False else None)
 
     @property
     def policy_name(self) -> str:
