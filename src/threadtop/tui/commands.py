@@ -88,14 +88,12 @@ PROCESS: Final = (
     Action("back", "escape,backspace", "Esc  Backspace", "back", "back"),
     Action("next_pane", "tab", "Tab", "next pane", "next pane"),
     Action("previous_pane", "shift+tab", "Shift+Tab", "previous pane"),
-    Action("stacks", "y", "y", "GIL pane: ask py-spy for the threads' Python stacks; the process is not paused"),
-)
-SHEET: Final = (
-    Action("search", "slash,f3", "/  F3", "search", "search"),
-    Action("", "", "[ ]", "previous and next part of what is too long for one", "parts"),
+    Action("search", "slash,f3", "/  F3", "search in the pane", "search"),
     Action("search_next", "n", "n", "next match"),
     Action("search_previous", "N", "N", "previous match"),
-    Action("copy", "Y", "Y", "copy the value under the cursor to the terminal's clipboard (OSC 52)", "copy"),
+    Action("copy", "Y", "Y", "copy what the cursor is on to the terminal's clipboard (OSC 52)", "copy"),
+    Action("", "", "[ ]", "previous and next part of what is too long for one"),
+    Action("stacks", "y", "y", "GIL pane: ask py-spy for the threads' Python stacks; the process is not paused"),
 )
 FINDINGS: Final = (
     Action("back", "escape,backspace,f", "Esc  Backspace", "back", "back"),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from threadtop import fields, text
 from threadtop.interest import Interest
-from threadtop.tui import finding_words, paint, panes
+from threadtop.tui import _compat, finding_words, paint, panes
 from threadtop.tui.accents import BUSY_PCT
-from threadtop.tui.commands import FINDINGS, GLOBAL, PROCESS, SHEET, Action, bindings
+from threadtop.tui.commands import FINDINGS, GLOBAL, PROCESS, Action, bindings
 from threadtop.tui.findings_list import FindingsList
 from threadtop.tui.footer import Footer
 from threadtop.tui.grid import Grid
@@ -122,7 +122,6 @@ class ProcessScreen(TableScreen):
 
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         *PROCESS,
-        *SHEET,
         Action("sort_move(-1)", "less_than_sign,comma", "<", "sort by the column to the left", ""),
         Action("sort_move(1)", "greater_than_sign,full_stop", ">", "sort by the column to the right", "sort"),
         Action("sort('cpu_pct')", "P", "P", "sort by CPU"),
@@ -213,28 +212,25 @@ class ProcessScreen(TableScreen):
         """Take the seconds between two refreshes; raises UsageError."""
         if purpose == "delay":
             return self.app.take_delay(value)
-        if purpose == "search" and isinstance(self.pane, SheetPane):
-            return "" if self.pane.search(value) or not value else f"{value!r} is nowhere in this pane"
+        if purpose == "search":
+            return "" if not value or self.pane.look_for(value, 0) else f"{value!r} is nowhere in this pane"
         return super().take_line(purpose, value)
 
     def look_at_line(self, purpose: str, value: str) -> str:
         """Search while it is typed."""
-        if purpose == "search" and isinstance(self.pane, SheetPane) and value:
-            return "" if self.pane.search(value, step=0) else "not found"
+        if purpose == "search" and value:
+            return "" if self.pane.look_for(value, 0) else "not found"
         return ""
 
     def leave_line(self, purpose: str) -> None:
         """Mark what was searched for no longer."""
-        if purpose == "search" and isinstance(self.pane, SheetPane):
+        if purpose == "search":
             self.pane.searched = ""
             self.pane.repaint()
 
     def action_search(self) -> None:
         """Search in the open pane."""
-        if isinstance(self.pane, SheetPane):
-            self.ask("search", "search", "what to look for in this pane", self.pane.searched)
-        else:
-            self.say("/ searches in panes of fields: Overview, Files, Memory, ...")
+        self.ask("search", "search", "what to look for in this pane", self.pane.searched)
 
     def action_search_next(self) -> None:
         """The next match."""
@@ -245,15 +241,18 @@ class ProcessScreen(TableScreen):
         self._search_again(-1)
 
     def _search_again(self, step: int) -> None:
-        pane = self.pane
-        if not isinstance(pane, SheetPane) or not pane.searched:
-            self.say("nothing was searched for: / asks")
-        elif not pane.search(pane.searched, step):
-            self.say(f"{pane.searched!r} is nowhere in this pane")
+        if not self.pane.searched:
+            self.say("nothing is searched for yet: / searches")
+        elif not self.pane.look_for(self.pane.searched, step):
+            self.say(f"{self.pane.searched!r} is nowhere in this pane")
 
     def action_copy(self) -> None:
-        """Copy the value under the cursor."""
-        self.say(self.pane.copy() if isinstance(self.pane, SheetPane) else "Y copies in panes of fields")
+        """Copy what the cursor is on."""
+        value = self.pane.copied()
+        if value:
+            self.say(f"{_compat.copy(self.app, value)} bytes handed to the terminal's clipboard (OSC 52)")
+        else:
+            self.say("nothing to copy here")
 
     def on_grid_moved(self) -> None:
         """Read what came into sight."""
@@ -332,9 +331,7 @@ class ProcessScreen(TableScreen):
             self.say("y asks for Python's stacks in the GIL pane (Tab)")
 
     def _name_keys(self) -> None:
-        actions = (
-            tuple(one for one in self.ACTIONS if one not in SHEET) if isinstance(self.pane, ThreadsPane) else PROCESS
-        )
+        actions = self.ACTIONS if isinstance(self.pane, ThreadsPane) else PROCESS
         if isinstance(self.pane, FindingsList):
             actions = (*PROCESS, *FINDINGS[1:])
         elif isinstance(self.pane, SheetPane):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.message import Message
 
@@ -12,8 +11,8 @@ from threadtop.inside.asked import Asked
 from threadtop.interest import STATUS
 from threadtop.sheets import render
 from threadtop.sheets.sheet import NOT_YET, Subject
-from threadtop.tui import _compat, paint
-from threadtop.tui.commands import SHEET, Action
+from threadtop.tui import paint
+from threadtop.tui.commands import Action
 from threadtop.tui.grid import Grid
 from threadtop.tui.pager import Pager
 from threadtop.tui.paint import LineBuilder
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from threadtop.sheets.render import Row, Rows
     from threadtop.sheets.sheet import Kind, Link, Sheet
     from threadtop.tui.paint import Line
-
-MOST_COPIED: Final = 64 << 10  # bytes of one value: terminals take no more by OSC 52
-_NOWHERE: Final = -1
 
 
 class SheetPane(Pager, Pane, inherit_bindings=False):
@@ -66,7 +62,6 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         self.tid = 0
         self.part = 0
         self.wants: frozenset[str] = frozenset()
-        self.searched = ""
         self._opened: Opened | None = None
         self._found: Found | None = None
         self._sheet: Sheet = NOT_YET
@@ -127,13 +122,8 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
     def _line(self, row: Row, width: int, *, is_chosen: bool) -> Line:
         line = LineBuilder()
         for cells, role in row.pieces:
-            found = cells.lower().find(self.searched) if self.searched else _NOWHERE
-            if found < 0:
-                line.add(cells, role)
-            else:
-                end = found + len(self.searched)
-                line.add(cells[:found], role).add(cells[found:end], "s").add(cells[end:], role)
-        made = line.line(width)
+            line.add(cells, role)
+        made = paint.marked(line.line(width), self.searched) if self.searched else line.line(width)
         return paint.selected(made) if is_chosen else made
 
     def _found_again(self, rows: Rows) -> int:
@@ -163,9 +153,9 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         return f"{text.thousands(self._at + 1)} of {text.thousands(self.count)}" if self.count else ""
 
     def actions(self) -> tuple[Action, ...]:
-        """What can be done here besides: search, copy, what the kind asks for."""
-        asked = tuple(Action("", "", one.key, one.help, one.label) for one in self.kind.requests)
-        return (*SHEET[: 2 if self._parts > 1 else 1], *asked, *SHEET[2:])
+        """What can be done here besides: what the kind asks for, and parts."""
+        parts = (Action("", "", "[ ]", "the part before and the next one", "parts"),) if self._parts > 1 else ()
+        return (*parts, *(Action("", "", one.key, one.help, one.label) for one in self.kind.requests))
 
     # -- the cursor ----------------------------------------------------------------------------------
 
@@ -231,8 +221,8 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
             self.post_message(Grid.Moved())
             self.app.feed.hurry()  # type: ignore[attr-defined]
 
-    def search(self, words: str, step: int = 1) -> bool:
-        """Put the cursor on the next line that holds ``words``, round the end; False if none does."""
+    def look_for(self, words: str, step: int) -> bool:
+        """Put the cursor on the next field or row that holds ``words``, round the end; False if none does."""
         self.searched = words.lower()
         count = len(self._rows)
         for far in range(1 if step else 0, count + 1):
@@ -244,11 +234,6 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         self.repaint()
         return False
 
-    def copy(self) -> str:
-        """Hand the value under the cursor to the terminal's clipboard (OSC 52); returns what to say."""
-        row = self.chosen
-        if row is None or not row.value:
-            return "nothing to copy here"
-        raw = row.value.encode("utf-8", "surrogateescape")[:MOST_COPIED]
-        _compat.write(self.app, f"\x1b]52;c;{base64.b64encode(raw).decode('ascii')}\a")
-        return f"copied {len(raw)} bytes, if the terminal takes them (OSC 52)"
+    def copied(self) -> str:
+        """The value under the cursor."""
+        return self.chosen.value if self.chosen is not None else ""
