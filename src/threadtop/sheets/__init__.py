@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from threadtop.sheets import protection
+from threadtop.interest import STATUS, WCHAN
+from threadtop.sheets import environment, protection, thread
 from threadtop.sheets.sheet import Kind
 
-KINDS: Final = (Kind("protection", "Protection", "permissions", protection.sheet, protection.TERMS),)
+KINDS: Final = (
+    Kind("thread", "Thread", "states", thread.sheet, thread.TERMS, needs=frozenset({STATUS, WCHAN})),
+    Kind("protection", "Protection", "permissions", protection.sheet, protection.TERMS),
+    Kind(
+        "environment",
+        "Environment",
+        "processes",
+        environment.sheet,
+        environment.TERMS,
+        requests=(environment.SECRETS,),
+    ),
+)
 """In the order of their tabs."""
 BY_NAME: Final = {kind.name: kind for kind in KINDS}
