@@ -86,11 +86,11 @@ def _snapshot(live: Source, options: Options, pid: int, kind: Kind | None, tid: 
     if not wide:
         interest = interest._replace(attached=near, everything=True)
     live.read(interest)
+    if kind is not None and kind.has_facts:  # read twice: rates, and what is looked for a little in each reading
+        interest = interest._replace(asked=Asked(kind.name, pid, tid, options.part, options.wants))
     time.sleep(_LOOKS_S)
     live.read(interest)
     time.sleep(options.interval_s or 1.0)
-    if kind is not None and kind.has_facts:
-        interest = interest._replace(asked=Asked(kind.name, pid, tid, options.part, options.wants))
     return live.read(interest)
 
 
