@@ -97,7 +97,7 @@ def _snapshot(live: Source, options: Options, pid: int, kind: Kind | None, tid: 
 def _subject(snapshot: Snapshot, process: ProcessRow, kind: Kind, tid: int, options: Options) -> Subject:
     found = snapshot.inside
     facts = found.facts if found is not None and found.asked.pane == kind.name else None
-    return Subject(snapshot, process, facts, tid, wants=options.wants)
+    return Subject(snapshot, process, facts, tid, options.part, options.wants)
 
 
 def _document(snapshot: Snapshot, process: ProcessRow, kind: Kind | None, tid: int, options: Options) -> dict[str, Any]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from threadtop.interest import STATUS, WCHAN
-from threadtop.sheets import environment, files, protection, signals, thread
+from threadtop.sheets import environment, files, memory, protection, signals, thread
 from threadtop.sheets.sheet import Kind
 
 KINDS: Final = (
     Kind("thread", "Thread", "states", thread.sheet, thread.TERMS, needs=frozenset({STATUS, WCHAN})),
     Kind("files", "Files", "peers", files.sheet, files.TERMS, needs=frozenset({STATUS, WCHAN})),
+    Kind("memory", "Memory", "processes", memory.sheet, memory.TERMS, requests=(memory.MEASURE,)),
     Kind("signals", "Signals", "processes", signals.sheet, signals.TERMS),
     Kind("protection", "Protection", "permissions", protection.sheet, protection.TERMS),
     Kind(

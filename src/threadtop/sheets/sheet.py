@@ -94,13 +94,15 @@ class Sheet(NamedTuple):
 class Subject(NamedTuple):
     """What a sheet is made of: the process's row, the facts that were read for the pane (None: none yet).
 
-    ``tid`` is the thread that is looked at, 0 for none; ``wants`` is as in Asked; ``history`` None in headless output.
+    ``tid`` is the thread that is looked at, 0 for none; ``part`` and ``wants`` are as in Asked;
+    ``history`` None in headless output.
     """
 
     snapshot: Snapshot
     process: ProcessRow
     facts: object
     tid: int = 0
+    part: int = 0
     wants: frozenset[str] = frozenset()
     history: History | None = None
 

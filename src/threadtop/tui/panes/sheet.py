@@ -93,7 +93,7 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
             return
         facts = self._found.facts if self._found is not None else None
         subject = Subject(
-            opened.snapshot, opened.process, facts, self._tid(opened), wants=self.wants, history=opened.history
+            opened.snapshot, opened.process, facts, self._tid(opened), self.part, self.wants, opened.history
         )
         self._sheet = self.kind.make(subject)
 
