@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from threadtop.circumstances import Circumstances
     from threadtop.inside.asked import Found
     from threadtop.lock_rows import LocksRow
-    from threadtop.procfs.details import ProcessDetails
     from threadtop.sample import Cost
     from threadtop.time_rows import TimeShare
 
@@ -350,7 +349,6 @@ class Snapshot(NamedTuple):
     cost: Cost
     own_cpu_pct: float | None
     notes: tuple[str, ...]
-    details: Mapping[int, ProcessDetails] = {}
     findings: tuple[Finding, ...] = ()
     watch_pct: float | None = None
     watch_per_s: float | None = None

@@ -51,19 +51,29 @@ TERMS: Final = by_key(
         "The share of the soft limit that is used. Above 80 % it is time to look, at 100 % calls fail.",
         "used / soft",
     ),
-    Term("soft", "soft", "The limit in force. The process may raise it up to the hard one.", "/proc/PID/limits"),
+    Term(
+        "soft",
+        "soft",
+        "The limit in force. The process may raise it up to the hard one.",
+        "/proc/PID/limits",
+    ),
     Term(
         "hard",
         "hard",
         "The most that the soft limit may be raised to. Only CAP_SYS_RESOURCE raises this one.",
         "/proc/PID/limits",
     ),
-    Term("unit", "unit", "What the limit counts. Bytes unless it says otherwise.", "/proc/PID/limits"),
+    Term(
+        "unit",
+        "unit",
+        "What the limit counts. Bytes unless it says otherwise.",
+        "/proc/PID/limits",
+    ),
     Term(
         "name",
         "variable",
-        "A variable of the environment that the program was started with. What it set later by setenv(3) is not seen "
-        "here: that is in its own memory.",
+        "A variable of the environment that the program was started with. What it set later by setenv(3) is not "
+        "seen here: that is in its own memory.",
         "/proc/PID/environ; environ(7)",
     ),
     Term(

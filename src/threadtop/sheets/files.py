@@ -39,29 +39,71 @@ _SHARED_MEMORY: Final = "/dev/shm/"  # noqa: S108 a place to be recognised; noth
 _TTYS: Final = ("/dev/pts/", "/dev/tty", "/dev/console")
 
 TERMS: Final = by_key(
-    Term("fd", "fd", "The number by which the process names it. 0, 1 and 2 are standard input, output and error.",
-         "/proc/PID/fd; open(2)"),
-    Term("kind", "kind", "What it is: a file, a socket, a pipe, or an object of the kernel. All of them are read and "
-         "written alike.", "the link /proc/PID/fd/FD"),
-    Term("target", "target", "Where it leads: a path, the two ends and the state of a connection, the process at the "
-         "other end of a pipe, the descriptors an epoll watches. (deleted) has no name any more, but keeps its room on "
-         "the disk until it is closed.", "/proc/PID/fd, fdinfo, net; sock_diag(7)"),
-    Term("mode", "mode", "What it was opened for: r, w or both. A pipe has a reading and a writing end.",
-         "/proc/PID/fdinfo/FD flags"),
-    Term("position", "position", "Where in the file the next read or write begins. One that grows is being worked "
-         "on.", "/proc/PID/fdinfo/FD pos; lseek(2)"),
-    Term("flags", "flags", "How it was opened. nonblock never sleeps in a read, cloexec is not passed on to programs "
-         "it starts.", "/proc/PID/fdinfo/FD flags; open(2)"),
-    Term("blocked", "waits on it", "The threads that sleep in a call on this descriptor. One look, a hint.",
-         "/proc/PID/task/TID/syscall"),
-    Term("open", "open", "How many descriptors there are, and how many there may be. At the limit open(2) and "
-         "accept(2) fail with EMFILE.", "/proc/PID/fd; limits, Max open files"),
-    Term("kinds", "by kind", "How many there are of each kind, in this part. Thousands of sockets are clients, or a "
-         "leak.",
-         "/proc/PID/fd"),
-    Term("deleted", "deleted files", "Files that are open and have no name any more, in this part. A full disk on "
-         "which no large file is found often has one.", "/proc/PID/fd"),
-)  # fmt: skip
+    Term(
+        "fd",
+        "fd",
+        "The number by which the process names it. 0, 1 and 2 are standard input, output and error.",
+        "/proc/PID/fd; open(2)",
+    ),
+    Term(
+        "kind",
+        "kind",
+        "What it is: a file, a socket, a pipe, or an object of the kernel. All of them are read and written alike.",
+        "the link /proc/PID/fd/FD",
+    ),
+    Term(
+        "target",
+        "target",
+        "Where it leads: a path, the two ends and the state of a connection, the process at the other end of a "
+        "pipe, the descriptors an epoll watches. (deleted) has no name any more, but keeps its room on the disk "
+        "until it is closed.",
+        "/proc/PID/fd, fdinfo, net; sock_diag(7)",
+    ),
+    Term(
+        "mode",
+        "mode",
+        "What it was opened for: r, w or both. A pipe has a reading and a writing end.",
+        "/proc/PID/fdinfo/FD flags",
+    ),
+    Term(
+        "position",
+        "position",
+        "Where in the file the next read or write begins. One that grows is being worked on.",
+        "/proc/PID/fdinfo/FD pos; lseek(2)",
+    ),
+    Term(
+        "flags",
+        "flags",
+        "How it was opened. nonblock never sleeps in a read, cloexec is not passed on to programs it starts.",
+        "/proc/PID/fdinfo/FD flags; open(2)",
+    ),
+    Term(
+        "blocked",
+        "waits on it",
+        "The threads that sleep in a call on this descriptor. One look, a hint.",
+        "/proc/PID/task/TID/syscall",
+    ),
+    Term(
+        "open",
+        "open",
+        "How many descriptors there are, and how many there may be. At the limit open(2) and accept(2) fail with "
+        "EMFILE.",
+        "/proc/PID/fd; limits, Max open files",
+    ),
+    Term(
+        "kinds",
+        "by kind",
+        "How many there are of each kind, in this part. Thousands of sockets are clients, or a leak.",
+        "/proc/PID/fd",
+    ),
+    Term(
+        "deleted",
+        "deleted files",
+        "Files that are open and have no name any more, in this part. A full disk on which no large file is found "
+        "often has one.",
+        "/proc/PID/fd",
+    ),
+)
 
 
 def sheet(subject: Subject) -> Sheet:

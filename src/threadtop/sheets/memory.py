@@ -26,44 +26,129 @@ _KIB: Final = 1024
 _NOTHING: Final = Usage()
 
 TERMS: Final = by_key(
-    Term("vsize_bytes", "address space", "All mappings together (VSZ). Most of it may never be touched, and costs "
-         "nothing then.", "/proc/PID/status VmSize"),
-    Term("rss_bytes", "in memory", "What of it is in RAM now (RSS). Pages shared with others count in each of them.",
-         "/proc/PID/status VmRSS; smaps Rss"),
-    Term("peak_bytes", "peak", "The most that was ever in memory at once. It does not shrink.",
-         "/proc/PID/status VmHWM"),
-    Term("anonymous_bytes", "anonymous", "Its own pages in memory: heap, stacks, arenas. No file has them, so they can "
-         "only go to swap.", "/proc/PID/status RssAnon"),
-    Term("file_bytes", "of files", "Pages of programs and mapped files in memory. The kernel can drop them and read "
-         "them again.", "/proc/PID/status RssFile"),
-    Term("shared_bytes", "shared memory", "Pages of tmpfs and shared memory. All who map them share them.",
-         "/proc/PID/status RssShmem"),
-    Term("swap_bytes", "in swap", "Pages moved out to swap. Each of them costs a wait for the disk when it is needed.",
-         "/proc/PID/status VmSwap"),
-    Term("page_tables_bytes", "page tables", "What the kernel needs to map all that. It grows with the address space "
-         "that was touched.", "/proc/PID/status VmPTE"),
-    Term("locked_bytes", "locked", "Pages that may not be moved out. Real-time programs lock all of theirs.",
-         "/proc/PID/status VmLck; mlock(2)"),
-    Term("measured", "measured", "How far measuring has come, or how old the figures are. It holds the process's map "
-         "lock for a moment at a time, in which page faults and mmap calls wait: so it is only done when asked for.",
-         "/proc/PID/smaps"),
-    Term("kind", "kind", "What a mapping is for. Thread stacks are sure where a stack pointer lies in them, and likely "
-         "(~) where only a guard page is below.", "/proc/PID/maps, task/TID/syscall"),
-    Term("count", "maps", "How many mappings. A process may have some 65,000 (vm.max_map_count).", "/proc/PID/maps"),
-    Term("size_bytes", "reserved", "Address space. It costs memory only where it was touched.", "/proc/PID/maps"),
-    Term("pss_bytes", "PSS", "What is in memory, each page divided by how many share it. These add up over processes.",
-         "/proc/PID/smaps Pss"),
-    Term("uss_bytes", "USS", "What is in memory and shared with nobody. So much would be free if it ended.",
-         "/proc/PID/smaps Private_Clean, Private_Dirty"),
-    Term("dirty_bytes", "dirty", "Private pages that were written. They have to be kept, or swapped.",
-         "/proc/PID/smaps Private_Dirty"),
-    Term("file", "file", "The mapped file. Its code is shared by all who map it.", "/proc/PID/maps"),
-    Term("address", "address", "Where it begins. Addresses differ at each start (ASLR).", "/proc/PID/maps"),
-    Term("perms", "perms", "Read, write, execute, private or shared. Private pages are copied when written to.",
-         "/proc/PID/maps"),
-    Term("name", "name", "The file, or what the kernel calls it. Thread stacks have the thread's name.",
-         "/proc/PID/maps"),
-)  # fmt: skip
+    Term(
+        "vsize_bytes",
+        "address space",
+        "All mappings together (VSZ). Most of it may never be touched, and costs nothing then.",
+        "/proc/PID/status VmSize",
+    ),
+    Term(
+        "rss_bytes",
+        "in memory",
+        "What of it is in RAM now (RSS). Pages shared with others count in each of them.",
+        "/proc/PID/status VmRSS; smaps Rss",
+    ),
+    Term(
+        "peak_bytes",
+        "peak",
+        "The most that was ever in memory at once. It does not shrink.",
+        "/proc/PID/status VmHWM",
+    ),
+    Term(
+        "anonymous_bytes",
+        "anonymous",
+        "Its own pages in memory: heap, stacks, arenas. No file has them, so they can only go to swap.",
+        "/proc/PID/status RssAnon",
+    ),
+    Term(
+        "file_bytes",
+        "of files",
+        "Pages of programs and mapped files in memory. The kernel can drop them and read them again.",
+        "/proc/PID/status RssFile",
+    ),
+    Term(
+        "shared_bytes",
+        "shared memory",
+        "Pages of tmpfs and shared memory. All who map them share them.",
+        "/proc/PID/status RssShmem",
+    ),
+    Term(
+        "swap_bytes",
+        "in swap",
+        "Pages moved out to swap. Each of them costs a wait for the disk when it is needed.",
+        "/proc/PID/status VmSwap",
+    ),
+    Term(
+        "page_tables_bytes",
+        "page tables",
+        "What the kernel needs to map all that. It grows with the address space that was touched.",
+        "/proc/PID/status VmPTE",
+    ),
+    Term(
+        "locked_bytes",
+        "locked",
+        "Pages that may not be moved out. Real-time programs lock all of theirs.",
+        "/proc/PID/status VmLck; mlock(2)",
+    ),
+    Term(
+        "measured",
+        "measured",
+        "How far measuring has come, or how old the figures are. It holds the process's map lock for a moment at a "
+        "time, in which page faults and mmap calls wait: so it is only done when asked for.",
+        "/proc/PID/smaps",
+    ),
+    Term(
+        "kind",
+        "kind",
+        "What a mapping is for. Thread stacks are sure where a stack pointer lies in them, and likely (~) where "
+        "only a guard page is below.",
+        "/proc/PID/maps, task/TID/syscall",
+    ),
+    Term(
+        "count",
+        "maps",
+        "How many mappings. A process may have some 65,000 (vm.max_map_count).",
+        "/proc/PID/maps",
+    ),
+    Term(
+        "size_bytes",
+        "reserved",
+        "Address space. It costs memory only where it was touched.",
+        "/proc/PID/maps",
+    ),
+    Term(
+        "pss_bytes",
+        "PSS",
+        "What is in memory, each page divided by how many share it. These add up over processes.",
+        "/proc/PID/smaps Pss",
+    ),
+    Term(
+        "uss_bytes",
+        "USS",
+        "What is in memory and shared with nobody. So much would be free if it ended.",
+        "/proc/PID/smaps Private_Clean, Private_Dirty",
+    ),
+    Term(
+        "dirty_bytes",
+        "dirty",
+        "Private pages that were written. They have to be kept, or swapped.",
+        "/proc/PID/smaps Private_Dirty",
+    ),
+    Term(
+        "file",
+        "file",
+        "The mapped file. Its code is shared by all who map it.",
+        "/proc/PID/maps",
+    ),
+    Term(
+        "address",
+        "address",
+        "Where it begins. Addresses differ at each start (ASLR).",
+        "/proc/PID/maps",
+    ),
+    Term(
+        "perms",
+        "perms",
+        "Read, write, execute, private or shared. Private pages are copied when written to.",
+        "/proc/PID/maps",
+    ),
+    Term(
+        "name",
+        "name",
+        "The file, or what the kernel calls it. Thread stacks have the thread's name.",
+        "/proc/PID/maps",
+    ),
+)
 
 
 class Part(NamedTuple):

@@ -33,43 +33,126 @@ _NEARLY_ALL: Final = signals.MOST - 4  # KILL and STOP cannot be blocked, and gl
 _MOST_TIDS: Final = 8  # of those with one mask that are named
 
 TERMS: Final = by_key(
-    Term("pending", "pending", "Signals sent to the process that no thread has taken yet. One that stays here is "
-         "blocked by all of its threads.", "/proc/PID/status ShdPnd; signal(7)"),
-    Term("thread_pending", "pending, threads", "Signals sent to single threads, not taken yet. A thread "
-         "that blocks them keeps them waiting.", "/proc/PID/task/TID/status SigPnd"),
-    Term("queued", "queued", "Signals that wait in queues, of all of this user's processes, and how many may. Beyond "
-         "that sigqueue(3) and timers fail.", "/proc/PID/status SigQ; limits, Max pending signals"),
-    Term("caught", "caught", "Signals for which it has a handler of its own. What the handler does cannot be seen "
-         "from outside.", "/proc/PID/status SigCgt; sigaction(2)"),
-    Term("ignored", "ignored", "Signals that have no effect on it. An ignored HUP survives the end of its terminal "
-         "(nohup).", "/proc/PID/status SigIgn"),
-    Term("blocked", "blocked, main", "Signals that the main thread does not take now. Others may take them in its "
-         "place.", "/proc/PID/status SigBlk; sigprocmask(2)"),
-    Term("signal", "signal", "The signal by its name without SIG. kill -l lists their numbers.", "signal(7)"),
-    Term("number", "number", "Its number on this machine. Real-time signals begin at 34 for programs.", "signal(7)"),
-    Term("effect", "effect", "What happens when it is taken: its own handler runs, nothing, or what the kernel "
-         "does by default. KILL and STOP cannot be caught or ignored.", "/proc/PID/status SigCgt, SigIgn; signal(7)"),
-    Term("blocked_by", "blocked by", "How many of its threads block it. Where all do, it stays pending.",
-         "/proc/PID/task/TID/status SigBlk"),
-    Term("threads", "threads", "How many threads have this mask. Threads inherit it from the one that starts them.",
-         "/proc/PID/task/TID/status"),
-    Term("tids", "thread ids", "Which threads these are, the first of them. Enter opens the first one.",
-         "/proc/PID/task/TID"),
-    Term("mask", "blocks", "The signals that these threads block. Libraries often block all in their own threads, so "
-         "that the program's own take them.", "/proc/PID/task/TID/status SigBlk"),
-    Term("timer", "timer", "The id of a POSIX timer. It sends a signal or starts a thread each time it runs out.",
-         "/proc/PID/timers; timer_create(2)"),
-    Term("notify", "tells", "How it tells: by a signal to the process or to one thread, by a thread, or not at all. "
-         "The number is whom it tells.", "/proc/PID/timers"),
-    Term("clock", "clock", "The clock that it runs on. A CPU clock stands still while the process sleeps.",
-         "/proc/PID/timers, fdinfo; clock_gettime(2)"),
-    Term("fd", "fd", "The descriptor of a timerfd: a timer that is read like a file. Event loops use them.",
-         "/proc/PID/fdinfo; timerfd_create(2)"),
-    Term("value_s", "fires in", "The time until it fires next. - means that it is disarmed.",
-         "/proc/PID/fdinfo/FD it_value"),
-    Term("interval_s", "every", "The time between two firings after that. - means that it fires once.",
-         "/proc/PID/fdinfo/FD it_interval"),
-)  # fmt: skip
+    Term(
+        "pending",
+        "pending",
+        "Signals sent to the process that no thread has taken yet. One that stays here is blocked by all of its "
+        "threads.",
+        "/proc/PID/status ShdPnd; signal(7)",
+    ),
+    Term(
+        "thread_pending",
+        "pending, threads",
+        "Signals sent to single threads, not taken yet. A thread that blocks them keeps them waiting.",
+        "/proc/PID/task/TID/status SigPnd",
+    ),
+    Term(
+        "queued",
+        "queued",
+        "Signals that wait in queues, of all of this user's processes, and how many may. Beyond that sigqueue(3) "
+        "and timers fail.",
+        "/proc/PID/status SigQ; limits, Max pending signals",
+    ),
+    Term(
+        "caught",
+        "caught",
+        "Signals for which it has a handler of its own. What the handler does cannot be seen from outside.",
+        "/proc/PID/status SigCgt; sigaction(2)",
+    ),
+    Term(
+        "ignored",
+        "ignored",
+        "Signals that have no effect on it. An ignored HUP survives the end of its terminal (nohup).",
+        "/proc/PID/status SigIgn",
+    ),
+    Term(
+        "blocked",
+        "blocked, main",
+        "Signals that the main thread does not take now. Others may take them in its place.",
+        "/proc/PID/status SigBlk; sigprocmask(2)",
+    ),
+    Term(
+        "signal",
+        "signal",
+        "The signal by its name without SIG. kill -l lists their numbers.",
+        "signal(7)",
+    ),
+    Term(
+        "number",
+        "number",
+        "Its number on this machine. Real-time signals begin at 34 for programs.",
+        "signal(7)",
+    ),
+    Term(
+        "effect",
+        "effect",
+        "What happens when it is taken: its own handler runs, nothing, or what the kernel does by default. KILL and "
+        "STOP cannot be caught or ignored.",
+        "/proc/PID/status SigCgt, SigIgn; signal(7)",
+    ),
+    Term(
+        "blocked_by",
+        "blocked by",
+        "How many of its threads block it. Where all do, it stays pending.",
+        "/proc/PID/task/TID/status SigBlk",
+    ),
+    Term(
+        "threads",
+        "threads",
+        "How many threads have this mask. Threads inherit it from the one that starts them.",
+        "/proc/PID/task/TID/status",
+    ),
+    Term(
+        "tids",
+        "thread ids",
+        "Which threads these are, the first of them. Enter opens the first one.",
+        "/proc/PID/task/TID",
+    ),
+    Term(
+        "mask",
+        "blocks",
+        "The signals that these threads block. Libraries often block all in their own threads, so that the "
+        "program's own take them.",
+        "/proc/PID/task/TID/status SigBlk",
+    ),
+    Term(
+        "timer",
+        "timer",
+        "The id of a POSIX timer. It sends a signal or starts a thread each time it runs out.",
+        "/proc/PID/timers; timer_create(2)",
+    ),
+    Term(
+        "notify",
+        "tells",
+        "How it tells: by a signal to the process or to one thread, by a thread, or not at all. The number is whom "
+        "it tells.",
+        "/proc/PID/timers",
+    ),
+    Term(
+        "clock",
+        "clock",
+        "The clock that it runs on. A CPU clock stands still while the process sleeps.",
+        "/proc/PID/timers, fdinfo; clock_gettime(2)",
+    ),
+    Term(
+        "fd",
+        "fd",
+        "The descriptor of a timerfd: a timer that is read like a file. Event loops use them.",
+        "/proc/PID/fdinfo; timerfd_create(2)",
+    ),
+    Term(
+        "value_s",
+        "fires in",
+        "The time until it fires next. - means that it is disarmed.",
+        "/proc/PID/fdinfo/FD it_value",
+    ),
+    Term(
+        "interval_s",
+        "every",
+        "The time between two firings after that. - means that it fires once.",
+        "/proc/PID/fdinfo/FD it_interval",
+    ),
+)
 
 
 def sheet(subject: Subject) -> Sheet:

@@ -93,7 +93,7 @@ PROCESS: Final = (
     Action("search_previous", "N", "N", "previous match"),
     Action("copy", "Y", "Y", "copy what the cursor is on to the terminal's clipboard (OSC 52)", "copy"),
     Action("", "", "[ ]", "previous and next part of what is too long for one"),
-    Action("stacks", "y", "y", "GIL pane: ask py-spy for the threads' Python stacks; the process is not paused"),
+    Action("stacks", "y", "y", "ask py-spy for Python's stacks, without pausing the process (panes Stacks and GIL)"),
 )
 FINDINGS: Final = (
     Action("back", "escape,backspace,f", "Esc  Backspace", "back", "back"),

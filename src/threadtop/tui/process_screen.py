@@ -19,6 +19,7 @@ from threadtop.tui.painted import Painted
 from threadtop.tui.panes.gil import GilPane
 from threadtop.tui.panes.pane import Opened
 from threadtop.tui.panes.sheet import SheetPane
+from threadtop.tui.panes.stacks import StacksPane
 from threadtop.tui.panes.threads import ThreadsPane
 from threadtop.tui.table_screen import TableScreen
 
@@ -325,10 +326,11 @@ class ProcessScreen(TableScreen):
 
     def action_stacks(self) -> None:
         """Ask py-spy for the stacks, in the GIL pane."""
-        if isinstance(self.pane, GilPane):
+        if isinstance(self.pane, (GilPane, StacksPane)):
             self.pane.ask_stacks()
         else:
-            self.say("y asks for Python's stacks in the GIL pane (Tab)")
+            self.look_into(0, "Stacks")
+            self.say("y asks for Python's stacks; the process is not paused")
 
     def _name_keys(self) -> None:
         actions = self.ACTIONS if isinstance(self.pane, ThreadsPane) else PROCESS

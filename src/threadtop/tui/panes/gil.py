@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
-import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import query, stacks, text
@@ -14,6 +10,7 @@ from threadtop.interest import STATUS
 from threadtop.snapshot import ThreadRow
 from threadtop.tui import finding_words, gil_words, paint
 from threadtop.tui.accents import GIL_WAIT_PCT, STARVED_PCT
+from threadtop.tui.asking import asked
 from threadtop.tui.grid import Grid
 from threadtop.tui.pager import Pager
 from threadtop.tui.paint import LineBuilder
@@ -21,6 +18,7 @@ from threadtop.tui.panes.pane import Opened, Pane
 from threadtop.tui.timeline import SHOWN_S, Timeline, axis, timeline
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterable, Sequence
 
     from textual import events
@@ -330,19 +328,7 @@ class GilPane(Pager, Pane):
         if self.asking is not None or self._opened is None:
             return
         pid = self._opened.process.pid
-        loop, context = asyncio.get_running_loop(), contextvars.copy_context()
-
-        def ask() -> None:
-            answer: Stacks | ThreadtopError
-            try:
-                answer = stacks.ask(pid)
-            except stacks.StacksError as error:
-                answer = error
-            with suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(self._take, answer, context=context)
-
-        self.asking = threading.Thread(target=ask, name="py-spy", daemon=True)
-        self.asking.start()
+        self.asking = asked("py-spy", lambda: stacks.ask(pid), self._take)
         self.repaint()
 
     def _take(self, answer: Stacks | ThreadtopError) -> None:

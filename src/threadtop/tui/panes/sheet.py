@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from threadtop.inside.asked import Found
     from threadtop.interest import Interest
     from threadtop.sheets.render import Row, Rows
-    from threadtop.sheets.sheet import Kind, Link, Sheet
+    from threadtop.sheets.sheet import Kind, Link, Request, Sheet
     from threadtop.tui.paint import Line
 
 
@@ -91,11 +91,15 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         opened = self._opened
         if opened is None:
             return
-        facts = self._found.facts if self._found is not None else None
+        facts = self.facts()
         subject = Subject(
             opened.snapshot, opened.process, facts, self._tid(opened), self.part, self.wants, opened.history
         )
         self._sheet = self.kind.make(subject)
+
+    def facts(self) -> object:
+        """What was read for this pane; None as long as nothing was."""
+        return self._found.facts if self._found is not None else None
 
     def interest(self, interest: Interest, pid: int) -> Interest:
         """The facts of this pane, and what the rows beside them need."""
@@ -197,11 +201,15 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         for one in self.kind.requests:
             if event.character == one.key:
                 event.stop()
-                self.wants ^= {one.name}
-                self._make()
-                self.repaint()
-                self.post_message(Grid.Moved())  # read it
-                self.app.feed.hurry()  # type: ignore[attr-defined]
+                self.ask_for(one)
+
+    def ask_for(self, request: Request) -> None:
+        """Have something read that is read only when asked for, or no longer."""
+        self.wants ^= {request.name}
+        self._make()
+        self.repaint()
+        self.post_message(Grid.Moved())  # read it
+        self.app.feed.hurry()  # type: ignore[attr-defined]
 
     # -- pages of what is long, search, copy -------------------------------------------------------------
 
