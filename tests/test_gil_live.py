@@ -21,9 +21,10 @@ import pytest
 
 from pythons import Python, each, newest
 from threadtop.gil.attach import _version_of_files, attach
+from threadtop.gil.exact import MemoryProbe
 from threadtop.gil.identity import Identity, Image, identify
 from threadtop.gil.memory import Memory
-from threadtop.gil.probe import BLOCKED, RAN, WAITED, MemoryProbe
+from threadtop.gil.probe import BLOCKED, RAN, WAITED
 from threadtop.gil.runtime import Runtime
 from threadtop.gil.runtime import attach as attach_runtime
 from threadtop.gil.watch import Watch

@@ -144,8 +144,8 @@ class SleepTally(NamedTuple):
     """How long the sleeps of one thread were that bursts of readings have seen whole since its watch began.
 
     From ``schedstat``, time in the run queue left out.  ``short`` were under a millisecond, ``sharp`` as long as
-    CPython's switch interval of 5 ms as far as the readings can tell; ``near`` missed that by less than a
-    millisecond, ``other`` is what was shorter still, ``longer`` what outlasted it by more.
+    CPython's switch interval of 5 ms as far as the readings can tell, and the thread not seen to run on after it;
+    ``near`` missed that by less than a millisecond, ``longer`` outlasted it by more, ``other`` are the rest.
     """
 
     short: int = 0
