@@ -102,9 +102,10 @@ def sheet(subject: Subject) -> Sheet:
         Column("process"),
         Column("pid", 8, right=True),
         Column("state", 1),
-        *(Column(key, 6, right=True) for key in ("cpu_pct", "wait_pct")),
+        Column("cpu_pct", 6, right=True),
+        Column("wait_pct", 6, right=True, is_spare=True),
         Column("threads", 7, right=True),
-        Column("command"),
+        Column("command", is_spare=True),
     )
     shares = [node.cpu_pct for _, node in rows[len(line) :] if node.cpu_pct is not None]
     count = len(below)

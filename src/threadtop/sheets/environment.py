@@ -141,8 +141,14 @@ def _limits(facts: EnvironmentFacts) -> Section:
         )
         for _, name, soft, hard, unit, now, share in rows
     ]
-    columns = (Column("limit", 20), *(Column(key, 12, right=True) for key in ("used", "used_pct", "soft", "hard")))
-    return Section("limits", "Limits, the fullest first", table=Table((*columns, Column("unit", 10)), records))
+    columns = (
+        Column("limit", 20),
+        *(Column(key, 12, right=True) for key in ("used", "used_pct", "soft")),
+        Column("hard", 12, right=True, is_spare=True),
+    )
+    return Section(
+        "limits", "Limits, the fullest first", table=Table((*columns, Column("unit", 10, is_spare=True)), records)
+    )
 
 
 def _number(words: str) -> int | None:

@@ -122,8 +122,8 @@ def sheet(subject: Subject) -> Sheet:
         Column("kind", 11),
         Column("mode", 4),
         Column("target"),
-        Column("position", 13, right=True),
-        Column("flags", 24),
+        Column("position", 13, right=True, is_spare=True),
+        Column("flags", 24, is_spare=True),
         Column("blocked", 28),
     )
     total = facts.total if facts.total is not None and facts.total > len(facts.files) else None

@@ -268,8 +268,8 @@ def _sum(usages: Iterable[Usage]) -> Usage:
     return whole
 
 
-_FIGURES: Final = (Column("rss_bytes", 8, right=True), Column("pss_bytes", 8, right=True))
-_OWN: Final = (Column("uss_bytes", 8, right=True), Column("swap_bytes", 8, right=True))
+_FIGURES: Final = (Column("rss_bytes", 8, right=True), Column("pss_bytes", 8, right=True, is_spare=True))
+_OWN: Final = (Column("uss_bytes", 8, right=True), Column("swap_bytes", 8, right=True, is_spare=True))
 
 
 def _grouped(parts: Sequence[Part], facts: MemoryFacts, *, by_file: bool) -> list[tuple[str, int, int, Usage]]:
@@ -339,7 +339,7 @@ def _mappings(subject: Subject, parts: list[Part], facts: MemoryFacts) -> Table:
         *_FIGURES,
         *_OWN,
         Column("perms", 5),
-        Column("address", 16),
+        Column("address", 16, is_spare=True),
         Column("kind", 16),
         Column("name"),
     )

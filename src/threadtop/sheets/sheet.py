@@ -46,11 +46,15 @@ class Entry(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column of a table: the key of its Term, and how many cells it takes at most (0: what is left)."""
+    """A column of a table: the key of its Term, and how many cells it takes at most (0: what is left).
+
+    ``is_spare``: it is left out on a screen that is too narrow, the last ones first.
+    """
 
     key: str
     most: int = 0
     right: bool = False
+    is_spare: bool = False
 
 
 class Record(NamedTuple):

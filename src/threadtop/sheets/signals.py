@@ -228,7 +228,12 @@ def _dispositions(facts: SignalFacts) -> Table:
         shown = f"all {by}" if is_shut else str(by) if by else "none"
         record = (name, str(numbers[name]), what, shown)
         records.append(Record(name, record, (name, numbers[name], what, by), role="y" if is_shut else " "))
-    columns = (Column("signal", 10), Column("number", 6, right=True), Column("effect", 28), Column("blocked_by", 12))
+    columns = (
+        Column("signal", 10),
+        Column("number", 6, right=True, is_spare=True),
+        Column("effect", 28),
+        Column("blocked_by", 12),
+    )
     return Table(columns, records)
 
 
