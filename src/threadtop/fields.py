@@ -228,7 +228,7 @@ DEFAULT_COLUMNS: Final = (
 )
 # Left out, first to last, where the screen is too narrow for COMMAND to keep a fair width.
 SACRIFICES: Final = (
-    "wchan", "user_pct", "system_pct", "priority", "nice", "last_cpu", "user", "cpu_ns", "pid", "reason",
+    "role", "wchan", "user_pct", "system_pct", "priority", "nice", "last_cpu", "user", "cpu_ns", "pid", "reason",
     "invol_per_s", "gil_pct", "gil_wait_pct", "tid", "vol_per_s", "time_pct", "wait_pct", "state",
 )
 GIL_COLUMNS: Final = ("gil_pct", "gil_wait_pct")

@@ -82,6 +82,9 @@ def rows(sheet: Sheet, terms: Mapping[str, Term], width: int) -> Rows:
     made: list[Row | _Lazy] = []
     for note in sheet.notes:
         made += _words(note, width, ".", 1)
+    if sheet.denials:
+        what = ", ".join(denial.what for denial in sheet.denials)
+        made += _words(f"not readable: {what} (why: at the end)", width, "y", 1)
     for section in sheet.sections:
         if made:
             made.append(Row(()))

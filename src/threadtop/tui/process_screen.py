@@ -90,20 +90,25 @@ def tabs(names: Sequence[str], chosen: int, width: int) -> Line:
     The names stay where they are while the open one moves among them: a part is turned over as a page is.
     """
     room = width - 2
-    start = 0
-    while True:
-        end, used = start, 0
-        while end < len(names) and used + len(names[end]) + _TAB <= room:
-            used += len(names[end]) + _TAB
-            end += 1
-        if chosen < end or end <= start:
-            break
-        start = end
+    start, end = 0, _fitting(names, 0, room)
+    while end <= chosen:
+        start, end = end, _fitting(names, end, room)
+    while end >= len(names) and start and _fitting(names, start - 1, room) == len(names):
+        start -= 1  # the last part is filled up from the left
     line = LineBuilder().add("…" if start else " ", "h")
     for index in range(start, end):
         line.add(f" {names[index]} ", "H" if index == chosen else "h").add(" ", "h")
     line.add(" " * max(0, width - 1 - line.length), "h").add("…" if end < len(names) else " ", "h")
     return line.line(width)
+
+
+def _fitting(names: Sequence[str], start: int, room: int) -> int:
+    """Up to which of the names there is room, from ``start`` on; one at least."""
+    end, used = start, 0
+    while end < len(names) and (end == start or used + len(names[end]) + _TAB <= room):
+        used += len(names[end]) + _TAB
+        end += 1
+    return end
 
 
 def _python(row: ProcessRow) -> LineBuilder:

@@ -117,6 +117,8 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         self.offset_rows = max(0, min(max(self.offset_rows, lower), upper, len(rows) - height))
         if self._at <= self._first(rows):
             self.offset_rows = 0  # what stands above the first field is to be seen, too
+        elif self._at >= self._last(rows):
+            self.offset_rows = max(0, min(self._at, len(rows) - height))  # and what stands below the last one
         shown = rows[self.offset_rows : self.offset_rows + height]
         return [
             self._line(row, width, is_chosen=self.offset_rows + at == self._at and row.identity is not None)
@@ -146,6 +148,14 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
     @staticmethod
     def _first(rows: Rows) -> int:
         return next((index for index in range(len(rows)) if rows.identity(index) is not None), 0)
+
+    @staticmethod
+    def _last(rows: Rows) -> int:
+        """The first line of the last field or row."""
+        last = next((at for at in range(len(rows) - 1, -1, -1) if rows.identity(at) is not None), 0)
+        while last and rows.identity(last - 1) == rows.identity(last):
+            last -= 1
+        return last
 
     @property
     def chosen(self) -> Row | None:
