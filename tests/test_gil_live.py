@@ -415,6 +415,7 @@ def test_a_program_that_was_replaced_is_still_known() -> None:
     """After an upgrade the running program's file is gone: without memory the version comes by the link exe."""
     reader = ProcReader(descriptors=16)
     with running(None, "quiet") as [program]:
+        program.tell()  # until then it may not have come to its exec
         identity = identify(reader.read(program.pid, "maps"), os.fsencode(reader.link(program.pid, "exe")))
         expected = _version_of_files(reader, program.pid, identity)
         gone = Identity(
