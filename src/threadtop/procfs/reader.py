@@ -159,7 +159,8 @@ class ProcReader:
     def descriptor_count(self, pid: int) -> int:
         """How many descriptors a process has open; raises GoneError or DeniedError.
 
-        The directory's size says so since Linux 6.2 (proc_readfd_count(), fs/proc/fd.c); before, it is listed.
+        The directory's size says so since Linux 6.2 (proc_readfd_count(), fs/proc/fd.c); before, it is listed.  The
+        size counts numbers that are taken: one more for each thread that sleeps in accept(2), which has its number.
         """
         self.reads["fd/"] += 1
         try:

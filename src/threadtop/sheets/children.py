@@ -95,7 +95,7 @@ def sheet(subject: Subject) -> Sheet:
     pid = subject.process.pid
     line = _ancestors(nodes, pid)
     rows = [(depth, nodes[one]) for depth, one in enumerate(line)]
-    below = _descendants(children, pid, nodes)
+    below = [one for one in _descendants(children, pid, nodes) if one[1] not in line]
     rows += [(len(line) + depth, nodes[one]) for depth, one in below]
     records = [_record(depth, node, is_self=node.pid == pid) for depth, node in rows[:MOST]]
     columns = (

@@ -28,7 +28,7 @@ _HARMLESS: Final = frozenset(
     ("PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY", "XDG_SESSION_ID", "XDG_SESSION_TYPE", "XDG_SESSION_CLASS")
 ) | frozenset(("DESKTOP_SESSION", "DBUS_SESSION_BUS_ADDRESS", "GDMSESSION", "SESSION_MANAGER"))
 _VALUES: Final = re.compile(r"-----BEGIN|^eyJ[\w-]+\.[\w-]+|://[^/\s:@]*:[^/\s@]+@|^(gh[pousr]_|sk-|xox[abp]-|AKIA)")
-_DENSE: Final = re.compile(r"[A-Za-z0-9+/_=-]{24,}")
+_DENSE: Final = re.compile(r"[A-Za-z0-9+=]{24,}")  # without / - and _: paths and names have them
 _DENSE_BITS: Final = 3.7  # a letter of random base64 has up to 6 bits, a word or path well below 4
 _HEX: Final = re.compile(r"[0-9a-fA-F]{32,}")
 
@@ -202,8 +202,10 @@ def is_secret(name: str, value: str) -> bool:
 
 
 def _is_mixed(part: str) -> bool:
-    """Digits among letters: words and paths have few."""
-    return sum(letter.isdigit() for letter in part) >= len(part) // 8 and any(letter.isalpha() for letter in part)
+    """Digits among letters, and small ones among capitals or many digits: words are not like that."""
+    digits = sum(letter.isdigit() for letter in part)
+    has_cases = any(map(str.islower, part)) and any(map(str.isupper, part))
+    return digits >= len(part) // 8 or (digits > 0 and has_cases)
 
 
 def _bits(part: str) -> float:

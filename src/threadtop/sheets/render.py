@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 LABEL: Final = 20  # cells of a field's name
 _INDENT: Final = 3
 _GAP: Final = 2
-_LEAST: Final = 10  # cells of a column or a value, at least
+_LEAST: Final = 10  # cells of a value, at least
+_ROOMY: Final = 24  # cells of a column without a bound, before spare columns are left out for it
 _MOST_WRAPPED: Final = 40  # lines that one value may take
 
 
@@ -202,7 +203,7 @@ def _over(needed: Mapping[int, int], width: int) -> int:
 
 def _least(column: Column, cells: int) -> int:
     """To how many cells a column that needs ``cells`` may be cut."""
-    return cells if column.most else min(cells, _LEAST)
+    return cells if column.most else min(cells, _ROOMY)
 
 
 def _joined(columns: Sequence[Column], cells: Sequence[str], shown: Sequence[tuple[int, int]]) -> str:
