@@ -1,4 +1,4 @@
-"""Made-up facts of the Thread pane: a main thread that sleeps in a futex, found down to the function."""
+"""Made-up facts of the Thread pane: a main thread that sleeps in epoll, found down to the function."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def facts() -> ThreadFacts:
         stat=STAT,
         schedstat=SchedStat(760_000_000_000, 12_000_000, 816_366),
         sched={"se.nr_migrations": "5120"},
-        syscall="202 0x7f0040000040 0x189 0x0 0x0 0x0 0xffffffff 0x7ffc00023e00 0x7f0030085f16",
-        program_counter=Place(0x7F0030085F16, "libc.so.6", 0xABF16, "__futex_abstimed_wait_common64", 0xF6),
+        syscall="232 0x8 0x7f0040000040 0x40 0xffffffff 0x0 0x0 0x7ffc00023e00 0x7f003010e2e6",
+        program_counter=Place(0x7F003010E2E6, "libc.so.6", 0x10E2E6, "epoll_wait", 0x56),
         stack_pointer=0x7FFC00023E00,
         stack=StackRegion(0x7FFC00000000, 0x7FFC00024000, 0x200),
         kernel_stack=None,

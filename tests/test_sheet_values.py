@@ -186,6 +186,14 @@ def test_kinds_add_up() -> None:
     assert sum(int(str(row.values[5])) for row in rows) == len(scripted_memory.mappings())
 
 
+def test_what_was_not_measured_is_not_known() -> None:
+    """A kind of which no mapping was measured yet has no figure, never 0."""
+    rows = {row.values[-1]: row for row in records(made("memory"), "kinds")}
+    assert rows["heap"].values[1] == 100 << 20
+    assert rows["malloc arena"].values[1] is None
+    assert rows["malloc arena"].cells[1] == "-"
+
+
 def test_mappings_come_in_parts() -> None:
     """A process with many mappings gives so many at a time, and says how many there are."""
     many = tuple(

@@ -36,7 +36,9 @@ def parse_fdinfo(raw: bytes) -> FdInfo:
     return FdInfo(
         position=_number(said, "pos", 10),
         flags=_number(said, "flags", 8),
-        watched=tuple(int(word) for word in map(_first, watched[:MOST_WATCHED]) if word.isdigit()) if watched else None,
+        watched=tuple(sorted(int(word) for word in map(_first, watched[:MOST_WATCHED]) if word.isdigit()))
+        if watched
+        else None,
         counter=_number(said, "eventfd-count", 16),
         pid=_number(said, "Pid", 10),
         watches=sum(len(said[key]) for key in inotify) or None,

@@ -169,10 +169,11 @@ def sheet(subject: Subject) -> Sheet:
     if facts.mappings is not None:
         names = {tid: row.name for tid, row in subject.process.threads.items()}
         parts = sorted_parts(facts.mappings, facts.pointers, names)
-        has_figures = bool(facts.measured)
         sections += [
-            Section("kinds", "By kind, largest first", table=_kinds(parts, facts, has_figures=has_figures)),
-            Section("files", "By file, largest first", table=_files(parts, facts, has_figures=has_figures)),
+            Section(
+                "kinds", "By kind, largest first", table=_group_table(_grouped(parts, facts, by_file=False), "kind")
+            ),
+            Section("files", "By file, largest first", table=_files(parts, facts)),
             Section("mappings", "Mappings, largest first", table=_mappings(subject, parts, facts)),
         ]
     return Sheet(tuple(sections), denials=facts.denials)
@@ -272,18 +273,32 @@ _FIGURES: Final = (Column("rss_bytes", 8, right=True), Column("pss_bytes", 8, ri
 _OWN: Final = (Column("uss_bytes", 8, right=True), Column("swap_bytes", 8, right=True, is_spare=True))
 
 
-def _grouped(parts: Sequence[Part], facts: MemoryFacts, *, by_file: bool) -> list[tuple[str, int, int, Usage]]:
-    """(name, how many, bytes reserved, what is in memory) of each kind or file, the largest first."""
-    sums: dict[str, tuple[int, int, Usage]] = {}
+class Group(NamedTuple):
+    """Mappings of a kind or file: how many, bytes reserved, what is in memory (None: none of them was measured)."""
+
+    name: str
+    count: int = 0
+    size_bytes: int = 0
+    usage: Usage | None = None
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """The largest first."""
+        return self.usage.rss_bytes if self.usage is not None else 0, self.size_bytes
+
+
+def _grouped(parts: Sequence[Part], facts: MemoryFacts, *, by_file: bool) -> list[Group]:
+    """The kinds or files, the largest first."""
+    groups: dict[str, Group] = {}
     for part in parts:
         if by_file and not part.mapping.path.startswith(b"/"):
             continue
-        key = part.name if by_file else part.kind
-        count, size, usage = sums.get(key, (0, 0, _NOTHING))
-        own = facts.measured.get(part.mapping.start, _NOTHING)
-        sums[key] = count + 1, size + part.mapping.size_bytes, usage.plus(own)
-    rows = [(name, *figures) for name, figures in sums.items()]
-    return sorted(rows, key=lambda row: (row[3].rss_bytes, row[2]), reverse=True)
+        name = part.name if by_file else part.kind
+        known = groups.get(name, Group(name))
+        own = facts.measured.get(part.mapping.start)
+        usage = known.usage if own is None else own if known.usage is None else known.usage.plus(own)
+        groups[name] = Group(name, known.count + 1, known.size_bytes + part.mapping.size_bytes, usage)
+    return sorted(groups.values(), key=lambda group: group.rank, reverse=True)
 
 
 def _figures(usage: Usage | None) -> tuple[tuple[str, ...], tuple[int | None, ...]]:
@@ -294,23 +309,20 @@ def _figures(usage: Usage | None) -> tuple[tuple[str, ...], tuple[int | None, ..
     return tuple(map(text.size, values)), values
 
 
-def _group_table(rows: list[tuple[str, int, int, Usage]], key: str, *, has_figures: bool) -> Table:
+def _group_table(groups: Sequence[Group], key: str) -> Table:
     records = []
-    for name, count, size, usage in rows:
-        shown, values = _figures(usage if has_figures else None)
-        records.append(Record(name, (text.size(size), *shown, str(count), name), (size, *values, count, name)))
+    for group in groups:
+        shown, values = _figures(group.usage)
+        cells = (text.size(group.size_bytes), *shown, str(group.count), group.name)
+        records.append(Record(group.name, cells, (group.size_bytes, *values, group.count, group.name)))
     columns = (Column("size_bytes", 8, right=True), *_FIGURES, *_OWN, Column("count", 6, right=True), Column(key))
     return Table(columns, records)
 
 
-def _kinds(parts: Sequence[Part], facts: MemoryFacts, *, has_figures: bool) -> Table:
-    return _group_table(_grouped(parts, facts, by_file=False), "kind", has_figures=has_figures)
-
-
-def _files(parts: Sequence[Part], facts: MemoryFacts, *, has_figures: bool) -> Table:
-    rows = _grouped(parts, facts, by_file=True)
-    table = _group_table(rows[:MOST_FILES], "file", has_figures=has_figures)
-    return table._replace(total=len(rows) if len(rows) > MOST_FILES else None)
+def _files(parts: Sequence[Part], facts: MemoryFacts) -> Table:
+    groups = _grouped(parts, facts, by_file=True)
+    table = _group_table(groups[:MOST_FILES], "file")
+    return table._replace(total=len(groups) if len(groups) > MOST_FILES else None)
 
 
 def _mappings(subject: Subject, parts: list[Part], facts: MemoryFacts) -> Table:
