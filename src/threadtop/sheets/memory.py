@@ -277,7 +277,7 @@ class Group(NamedTuple):
     """Mappings of a kind or file: how many, bytes reserved, what is in memory (None: none of them was measured)."""
 
     name: str
-    count: int = 0
+    maps: int = 0
     size_bytes: int = 0
     usage: Usage | None = None
 
@@ -297,7 +297,7 @@ def _grouped(parts: Sequence[Part], facts: MemoryFacts, *, by_file: bool) -> lis
         known = groups.get(name, Group(name))
         own = facts.measured.get(part.mapping.start)
         usage = known.usage if own is None else own if known.usage is None else known.usage.plus(own)
-        groups[name] = Group(name, known.count + 1, known.size_bytes + part.mapping.size_bytes, usage)
+        groups[name] = Group(name, known.maps + 1, known.size_bytes + part.mapping.size_bytes, usage)
     return sorted(groups.values(), key=lambda group: group.rank, reverse=True)
 
 
@@ -313,8 +313,8 @@ def _group_table(groups: Sequence[Group], key: str) -> Table:
     records = []
     for group in groups:
         shown, values = _figures(group.usage)
-        cells = (text.size(group.size_bytes), *shown, str(group.count), group.name)
-        records.append(Record(group.name, cells, (group.size_bytes, *values, group.count, group.name)))
+        cells = (text.size(group.size_bytes), *shown, str(group.maps), group.name)
+        records.append(Record(group.name, cells, (group.size_bytes, *values, group.maps, group.name)))
     columns = (Column("size_bytes", 8, right=True), *_FIGURES, *_OWN, Column("count", 6, right=True), Column(key))
     return Table(columns, records)
 

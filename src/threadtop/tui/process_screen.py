@@ -329,6 +329,10 @@ class ProcessScreen(TableScreen):
         if chosen is not None:
             self._point_at(chosen.tid)
 
+    def action_pane(self, name: str) -> None:
+        """Turn to a pane."""
+        self.look_into(0, name)
+
     def action_stacks(self) -> None:
         """Ask py-spy for the stacks, in the GIL pane."""
         if isinstance(self.pane, (GilPane, StacksPane)):
