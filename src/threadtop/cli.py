@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from threadtop import __version__, fields, filters, targets, text
+from threadtop import __version__, fields, filters, outputs, targets, text
 from threadtop import arguments as values
 from threadtop.arguments import seconds as seconds  # noqa: PLC0414 threadtop gil finds it here
 from threadtop.errors import EXIT_FAILURE, EXIT_OK, TargetError, ThreadtopError, UsageError
@@ -38,6 +38,8 @@ class Options:
     command: tuple[str, ...] = ()
     headless: bool = False
     json: bool = False
+    csv: bool = False
+    format: str | None = None
     width: int | None = None
     columns: tuple[str, ...] | None = None
     sort: str | None = None
@@ -119,7 +121,10 @@ def _parser() -> Parser:
     say("-n", "--frames", metavar="N", help="end after N refreshes (with -b)")
     say("-b", "--batch", action="store_true", help="print frames as text instead of the screen")
     say("--once", action="store_true", help="print one frame as text and end")
-    say("--json", action="store_true", help="with --once or -b: print JSON, one document a line")
+    say("--json", action="store_true", help="with --once: print one JSON document")
+    say("--jsonl", action="store_true", help="with -b: print JSON, one document a line for each frame")
+    say("--csv", action="store_true", help="with --once or -b: print the columns as CSV, their keys as a heading once")
+    say("--format", choices=outputs.FORMATS, help="with --once or -b: print threads as ps -eLf does")
     say(
         "--explain",
         action="store_true",
@@ -163,17 +168,13 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
     if (name is not None) + bool(pids) + bool(command) > 1:
         message = "a PID, a NAME and a command to start cannot be combined"
         raise UsageError(message, "name one of them")
-    if said.explain:
-        _refuse_with_explain(said)
+    outputs.check(said)
     tid = values.whole(said.tid, "--tid")
     if said.pane is not None:
         pane_report_check(said.pane, frozenset(pids) or None, tid)
     elif said.tid or said.part or said.want:
         message = "--tid, --part and --want go with --pane"
         raise UsageError(message, "write --pane NAME --once -p PID")
-    if said.json and not (said.once or said.batch or said.explain or said.pane):
-        message = "--json needs --once, -b or --explain"
-        raise UsageError(message, "add --once for one document")
     sort, descending = values.sort(said.sort)
     options = Options(
         interval_s=_interval_s(said),
@@ -181,7 +182,9 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
         pids=frozenset(pids) or None,
         command=tuple(command),
         headless=said.once or said.batch or said.explain or said.pane is not None,
-        json=said.json,
+        json=said.json or said.jsonl,
+        csv=said.csv,
+        format=said.format,
         width=values.whole(said.width, "-w"),
         columns=values.columns(said.columns),
         sort=sort,
@@ -236,27 +239,9 @@ def _interval_s(said: argparse.Namespace) -> float | None:
     return seconds(said.delay, LEAST_INTERVAL_S, MOST_INTERVAL_S, "-d 1")
 
 
-def _refuse_with_explain(said: argparse.Namespace) -> None:
-    """Options that shape a table or repeat it have no place in a report; raises UsageError."""
-    table = {
-        "--once": said.once,
-        "-b": said.batch,
-        "-n": said.frames,
-        "-u": said.user,
-        "-o": said.sort,
-        "--columns": said.columns,
-        "--filter": said.filter,
-        "--layout": said.layout,
-        "--hide-idle": said.hide_idle,
-    }
-    given = [flag for flag, value in table.items() if value]
-    if given:
-        message = f"--explain and {given[0]} cannot be combined"
-        raise UsageError(message, "--explain prints findings, not a table: leave the other out")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run threadtop; returns its exit code: 0, 1 a failure, 2 bad usage, 130 interrupted."""
+    _fill_descriptors()
     try:
         code = _run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
@@ -274,6 +259,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return EXIT_FAILURE
     return code
+
+
+def _fill_descriptors() -> None:
+    """Where 0, 1 or 2 are closed, one that fails: a file of /proc that is opened first would get its number."""
+    modes = {"stdin": os.O_WRONLY, "stdout": os.O_RDONLY, "stderr": os.O_WRONLY}
+    for number, (name, mode) in enumerate(modes.items()):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                os.fstat(number)
+                continue
+            os.open(os.devnull, mode)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
 
 
 def _run(arguments: Sequence[str]) -> int:
