@@ -56,6 +56,7 @@ class Options:
     readonly: bool = False
     explain: bool = False
     page: str | None = None
+    schema: bool = False
     pane: str | None = None
     tid: int | None = None
     part: int = 0
@@ -125,6 +126,7 @@ def _parser() -> Parser:
     say("--jsonl", action="store_true", help="with -b: print JSON, one document a line for each frame")
     say("--csv", action="store_true", help="with --once or -b: print the columns as CSV, their keys as a heading once")
     say("--format", choices=outputs.FORMATS, help="with --once or -b: print threads as ps -eLf does")
+    say("--schema", action="store_true", help="print the JSON Schema of all JSON output and end")
     say(
         "--explain",
         action="store_true",
@@ -201,6 +203,7 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
         readonly=said.readonly,
         explain=said.explain,
         page=said.page,
+        schema=said.schema,
         pane=said.pane,
         tid=tid,
         part=(values.whole(said.part, "--part") or 1) - 1,
@@ -281,6 +284,11 @@ def _run(arguments: Sequence[str]) -> int:
     options, name, list_fields = parse(arguments)
     if list_fields:
         print("\n".join(field_lines()))
+        return EXIT_OK
+    if options.schema:
+        from threadtop import schema  # noqa: PLC0415 what reads /proc does without
+
+        print(schema.text())
         return EXIT_OK
     if options.page is not None:
         from threadtop import headless  # noqa: PLC0415
@@ -371,35 +379,10 @@ def _attached(options: Options, name: str | None) -> Options:
     """The options with names and tids resolved to processes that are there."""
     reader = ProcReader(descriptors=0)  # keeps none, and leaves the limit as a command is to inherit it
     if name is not None:
-        return replace(options, pids=frozenset({_chosen(reader, name, ask=not options.headless)}))
+        return replace(options, pids=frozenset({targets.chosen(reader, name, ask=not options.headless)}))
     if options.pids is not None:
         return replace(options, pids=frozenset(targets.thread_group(reader, pid) for pid in options.pids))
     return options
-
-
-def _chosen(reader: ProcReader, name: str, *, ask: bool) -> int:
-    if not ask:
-        return targets.sole(reader, name)
-    found = targets.matches(reader, name)
-    if not found:
-        raise targets.no_match(name)
-    if len(found) == 1:
-        return found[0].pid
-    print(targets.several(name, found))
-    while True:
-        try:
-            answer = input(f"Which one (1 to {min(len(found), targets.LISTED_MATCHES)}, or a PID; Enter for none)? ")
-        except EOFError:
-            answer = ""
-        if not answer.strip():
-            message = "nothing chosen"
-            raise TargetError(message)
-        number = int(answer) if answer.strip().isascii() and answer.strip().isdigit() else 0
-        if 1 <= number <= min(len(found), targets.LISTED_MATCHES):
-            return found[number - 1].pid
-        if number in {match.pid for match in found}:
-            return number
-        print("That is none of them.")
 
 
 def field_lines() -> list[str]:
