@@ -246,6 +246,20 @@ def test_target_that_ends_during_batch() -> None:
         ["--explain", "--jsonl"],
         ["--pane", "threads", "--csv", "-p", "1"],
         ["--explain", "--once"],
+        ["--size", "120x40"],
+        ["--screenshot", "/no-such-folder/a.png"],
+        ["--screenshot", ""],
+        *(
+            ["--screenshot", "/no-such-folder/a.svg", "--size", size]
+            for size in ("0x0", "10000x10000", "abc", "80", "80x", "19x24", "80x24x2", "-1x5", "8\u0660x24")
+        ),
+        ["--screenshot", "/no-such-folder/a.svg", "--once"],
+        ["--screenshot", "/no-such-folder/a.svg", "--json", "--once"],
+        ["--screenshot", "/no-such-folder/a.svg", "--explain"],
+        ["--screenshot", "/no-such-folder/a.svg", "-n", "5"],
+        ["--screenshot", "/no-such-folder/a.svg", "--pane", "nothing", "-p", "1"],
+        ["--screenshot", "/no-such-folder/a.svg", "--pane", "locks"],
+        ["--screenshot", "/no-such-folder/a.svg", "--pane", "threads", "--tid", "1", "-p", "1"],
         ["--once", "-o", "nothing"],
         ["--once", "--layout", "nothing"],
         ["--once", "-u", "no such user"],

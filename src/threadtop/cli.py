@@ -40,6 +40,8 @@ class Options:
     json: bool = False
     csv: bool = False
     format: str | None = None
+    screenshot: str | None = None
+    size: tuple[int, int] = outputs.SIZE
     width: int | None = None
     columns: tuple[str, ...] | None = None
     sort: str | None = None
@@ -127,6 +129,8 @@ def _parser() -> Parser:
     say("--csv", action="store_true", help="with --once or -b: print the columns as CSV, their keys as a heading once")
     say("--format", choices=outputs.FORMATS, help="with --once or -b: print threads as ps -eLf does")
     say("--schema", action="store_true", help="print the JSON Schema of all JSON output and end")
+    say("--screenshot", metavar="FILE.svg", help="write a picture of the screen and end; needs no terminal")
+    say("--size", metavar="COLSxROWS", help="of the picture (120x40)")
     say(
         "--explain",
         action="store_true",
@@ -172,21 +176,20 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
         raise UsageError(message, "name one of them")
     outputs.check(said)
     tid = values.whole(said.tid, "--tid")
-    if said.pane is not None:
+    if said.pane is not None and said.screenshot is None:
         pane_report_check(said.pane, frozenset(pids) or None, tid)
-    elif said.tid or said.part or said.want:
-        message = "--tid, --part and --want go with --pane"
-        raise UsageError(message, "write --pane NAME --once -p PID")
     sort, descending = values.sort(said.sort)
     options = Options(
         interval_s=_interval_s(said),
         frames=1 if said.once else values.whole(said.frames, "-n"),
         pids=frozenset(pids) or None,
         command=tuple(command),
-        headless=said.once or said.batch or said.explain or said.pane is not None,
+        headless=said.once or said.batch or said.explain or said.pane is not None or said.screenshot is not None,
         json=said.json or said.jsonl,
         csv=said.csv,
         format=said.format,
+        screenshot=outputs.picture(said.screenshot),
+        size=outputs.size(said.size),
         width=values.whole(said.width, "-w"),
         columns=values.columns(said.columns),
         sort=sort,
@@ -209,9 +212,6 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
         part=(values.whole(said.part, "--part") or 1) - 1,
         wants=frozenset(said.want or ()),
     )
-    if options.frames is not None and not options.headless:
-        message = "-n needs -b"
-        raise UsageError(message, "add -b for batch output")
     return options, name, said.list_fields
 
 
@@ -317,6 +317,8 @@ def _front(options: Options) -> int:
             from threadtop import explain  # noqa: PLC0415
 
             return explain.run(options, command)
+        if options.screenshot is not None:
+            return _screen(options, command, None)
         if options.pane is not None:
             from threadtop import pane_report  # noqa: PLC0415
 
@@ -353,16 +355,18 @@ def _kept_signals() -> Signals:
     return Signals()
 
 
-def _screen(options: Options, command: targets.Command | None, signals: Signals) -> int:
+def _screen(options: Options, command: targets.Command | None, signals: Signals | None) -> int:
     # Headless paths never import textual, and do without what only the screen needs.
     from threadtop import config  # noqa: PLC0415
-    from threadtop.tui import run  # noqa: PLC0415
+    from threadtop.tui import run, take_picture  # noqa: PLC0415
 
     warning = ""
     try:
         preferences = config.load(config.path())
     except UsageError as error:
         preferences, warning = config.Preferences(), f"{error} (the defaults are used)"
+    if signals is None:
+        return take_picture(options, preferences, command, warning)
     return run(options, preferences, command, warning, signals)
 
 
