@@ -146,7 +146,7 @@ def _parser() -> Parser:
     say("-1", "--per-core", action="store_true", help="show a meter for each CPU")
     say("-C", "--no-colour", "--no-color", action="store_true", help="no colours (also: NO_COLOR)")
     say("--theme", choices=THEMES, help="colours: dark, ansi (the terminal's own), blue-yellow, mono")
-    say("--readonly", action="store_true", help="no action on processes (there is none yet)")
+    say("--readonly", action="store_true", help="no action on processes, and none is paused")
     say("-V", "--version", action="version", version=f"threadtop {__version__}")
     return parser
 
@@ -167,7 +167,7 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
         _refuse_with_explain(said)
     tid = values.whole(said.tid, "--tid")
     if said.pane is not None:
-        pane_report_check(said.pane, frozenset(pids) or None, tid)
+        pane_report_check(said, frozenset(pids) or None, tid)
     elif said.tid or said.part or said.want:
         message = "--tid, --part and --want go with --pane"
         raise UsageError(message, "write --pane NAME --once -p PID")
@@ -209,11 +209,11 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
     return options, name, said.list_fields
 
 
-def pane_report_check(pane: str, pids: frozenset[int] | None, tid: int | None) -> None:
+def pane_report_check(said: argparse.Namespace, pids: frozenset[int] | None, tid: int | None) -> None:
     """As pane_report.check; what it needs is imported only where a pane is asked for."""
     from threadtop import pane_report  # noqa: PLC0415
 
-    pane_report.check(pane, pids, tid)
+    pane_report.check(said.pane, pids, tid, frozenset(said.want or ()), is_readonly=said.readonly)
 
 
 def split_command(arguments: Sequence[str], prog: str = "threadtop") -> tuple[list[str], list[str]]:
