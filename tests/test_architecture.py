@@ -141,6 +141,7 @@ PURE = (
     "schema/words.py",
     "pages/markdown.py",
     "inside/asked.py",
+    "inside/mapped.py",
     "procfs/capabilities.py",
     "sheets/__init__.py",
     "sheets/document.py",

@@ -266,6 +266,14 @@ class ProcReader:
         self.kept += 1
         return descriptor
 
+    def read_on(self, descriptor: int, name: str) -> bytes:
+        """What comes next from a kept descriptor on the file ``name``, b"" at its end; raises GoneError."""
+        self.reads[name] += 1
+        try:
+            return os.read(descriptor, _LARGE_CHUNK)
+        except OSError as error:
+            raise _translated(error) from error
+
     def _opened(self, call: Callable[[], _Result]) -> _Result:
         """The result of ``call``; if no descriptor is free for it, once more without the spare one."""
         try:
