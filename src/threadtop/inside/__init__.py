@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from threadtop.errors import GoneError
-from threadtop.inside import protection
+from threadtop.inside import files, protection
 from threadtop.inside.asked import Asked as Asked
 from threadtop.inside.asked import Found as Found
 
@@ -31,6 +31,7 @@ class FactsReader(Protocol):
 
 
 READERS: Final[Mapping[str, Callable[[ProcReader], FactsReader]]] = {
+    "files": files.FilesReader,
     "protection": protection.ProtectionReader,
 }
 """By the name of a pane; one that is made of rows alone has none."""

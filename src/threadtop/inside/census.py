@@ -1,0 +1,122 @@
+"""Census: all descriptors of a process by kind, so many links in a reading; those of thousands take a few readings."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from threadtop.errors import DeniedError, GoneError, ThreadtopError
+from threadtop.procfs import fdinfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from threadtop.procfs.fdinfo import Kind
+    from threadtop.procfs.reader import ProcReader
+
+MOST_LINKS: Final = 2000  # read in a reading: 3 us each
+MOST_INODES: Final = 500  # of paths that were not met yet: 15 us each
+MOST_PATHS: Final = 1 << 17  # whose kind is kept
+MOST_KEPT: Final = 1 << 18  # descriptors
+
+
+class Census:
+    """The descriptors seen so far, with their links; a window of them is seen anew in each reading."""
+
+    def __init__(self, reader: ProcReader, kind_of_inode: Callable[[str, int], Kind | None]) -> None:
+        """``kind_of_inode`` says what a path of descriptor is, given the process and the number; None not known."""
+        self._reader = reader
+        self._kind_of_inode = kind_of_inode
+        self._links: dict[int, str] = {}
+        self._kinds: dict[str, Kind] = {}  # of paths
+        self._next = 0  # the number to go on with
+        self._order: list[int] | None = None
+        self.own: dict[str, set[int]] = {}  # pipes and sockets: their descriptors
+
+    def take(self, where: str) -> None:
+        """Read the next window of ``where`` (PID, or PID/task/TID); raises GoneError or DeniedError."""
+        start = self._next
+        fds = self._reader.descriptors_from(where, start, MOST_LINKS)
+        is_last = len(fds) < MOST_LINKS
+        self._next = 0 if is_last or len(self._links) >= MOST_KEPT else fds[-1] + 1
+        seen = set(fds)
+        order = self._sorted()
+        end = len(order) if is_last else bisect_left(order, fds[-1] + 1)
+        for fd in order[bisect_left(order, start) : end]:
+            if fd not in seen:
+                self._set(fd, None)
+        for fd in fds:
+            try:
+                self._set(fd, self._reader.descriptor_link(where, fd))
+            except GoneError:
+                self._set(fd, None)
+        self._name_paths(where, fds)
+
+    def start_of(self, where: str, index: int) -> int:
+        """The number of the descriptor at ``index``, as far as known; read up to there where it was not."""
+        if index <= 0:
+            return 0
+        order = self._sorted()
+        if index < len(order):
+            return order[index]
+        fds = self._reader.descriptors_from(where, 0, index + 1)
+        return fds[index] if index < len(fds) else (fds[-1] + 1 if fds else 0)
+
+    def link(self, fd: int) -> str:
+        """The link of a descriptor as it was last seen; "" not yet."""
+        return self._links.get(fd, "")
+
+    def kinds(self) -> Mapping[Kind, int]:
+        """How many of each kind, of those whose kind is known."""
+        return Counter(kind for link in self._links.values() if (kind := self._kind(link)) is not None)
+
+    def deleted(self, most: int) -> tuple[int, list[int]]:
+        """How many files have no name any more by their links, and the numbers of the first ``most``."""
+        fds = [fd for fd, link in self._links.items() if fdinfo.is_deleted(link)]
+        return len(fds), sorted(fds)[:most]
+
+    def _kind(self, link: str) -> Kind | None:
+        return fdinfo.kind_of(link) or self._kinds.get(link)
+
+    def _name_paths(self, where: str, fds: list[int]) -> None:
+        """What the paths are that were not met yet."""
+        left = MOST_INODES
+        if len(self._kinds) > MOST_PATHS:
+            self._kinds.clear()
+        for fd in fds:
+            link = self._links.get(fd, "")
+            if not link or self._kind(link) is not None:
+                continue
+            if not left:
+                self._next = fd
+                break
+            left -= 1
+            try:
+                kind = self._kind_of_inode(where, fd)
+            except (GoneError, DeniedError, ThreadtopError, OSError):
+                continue
+            if kind is not None:
+                self._kinds[link] = kind
+
+    def _sorted(self) -> list[int]:
+        if self._order is None:
+            self._order = sorted(self._links)
+        return self._order
+
+    def _set(self, fd: int, link: str | None) -> None:
+        before = self._links.get(fd)
+        if before == link:
+            return
+        if before is not None and before in self.own:
+            self.own[before].discard(fd)
+            if not self.own[before]:
+                del self.own[before]
+        if link is None:
+            del self._links[fd]
+        else:
+            self._links[fd] = link
+            if link.startswith(("pipe:", "socket:")):
+                self.own.setdefault(link, set()).add(fd)
+        if (before is None) != (link is None):
+            self._order = None
