@@ -21,6 +21,8 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 import scripted  # noqa: E402 the scripted world is the tests'
 import scripted_findings  # noqa: E402
 import scripted_gil  # noqa: E402
+import scripted_sheets  # noqa: E402
+from threadtop import sheets  # noqa: E402
 from threadtop.cli import Options  # noqa: E402
 from threadtop.config import Preferences  # noqa: E402
 from threadtop.feed import Feed  # noqa: E402
@@ -43,7 +45,8 @@ TEXT = re.compile(r'<text (?P<style>class="[^"]*") x="(?P<x>[\d.]+)" (?P<line>y=
 class Picture(NamedTuple):
     """One picture: its file name, size in cells, theme, the keys pressed before it is taken, and what goes on.
 
-    ``shows`` is how a GIL is known, ``findings`` for more of them than that of a GIL, "" for none.
+    ``shows`` is how a GIL is known, ``findings`` for more of them than that of a GIL, "" for none.  ``pane`` is the
+    name of a pane of fields that is opened first.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Picture(NamedTuple):
     theme: str
     keys: tuple[str, ...] = ()
     shows: str = ""
+    pane: str = ""
 
 
 TIME = (*"/worker-1", "enter", "enter", "tab")
@@ -67,7 +71,10 @@ PICTURES = (
     Picture("tree", 120, 34, "dark", ("t",)),
     Picture("groups", 120, 24, "dark", ("v", "v", "v")),
     Picture("process", 120, 24, "dark", ("down", "enter")),
-    Picture("overview", 120, 34, "dark", ("down", "enter", "shift+tab")),
+    Picture("overview", 120, 40, "dark", shows="findings", pane="overview"),
+    Picture("thread", 120, 36, "dark", shows="findings", pane="thread"),
+    Picture("files", 120, 26, "dark", shows="findings", pane="files"),
+    Picture("memory", 120, 36, "dark", shows="findings", pane="memory"),
     Picture("mono", 120, 34, "mono", shows="findings"),
 )
 
@@ -85,6 +92,13 @@ async def svg_of(picture: Picture) -> str:
     async with app.run_test(size=(picture.width, picture.height)) as pilot:
         for snapshot in snapshots_of(picture):
             app.take(scripted.lacking(snapshot, HOSTILE))
+            await pilot.pause()
+        if picture.pane:
+            kind, pid = sheets.BY_NAME[picture.pane], scripted.GUNICORN
+            app.open_process(pid, pid, kind.title)
+            await pilot.pause()
+            last = list(snapshots_of(picture))[-1]
+            app.take(scripted_sheets.shown(last, kind, tid=pid if picture.pane == "thread" else 0))
             await pilot.pause()
         for key in picture.keys:
             await pilot.press("slash" if key == "/" else "minus" if key == "-" else key)

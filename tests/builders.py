@@ -169,7 +169,6 @@ def sample(
         host=host,
         processes={process.pid: process for process in processes},
         users=USERS if users is None else users,
-        details={},
         cost=cost,
         notes=notes,
     )

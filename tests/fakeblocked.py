@@ -12,8 +12,13 @@ if TYPE_CHECKING:
     from fakeproc import FakeProc, FakeReader
     from threadtop.sample import ProcessSample, Sample
 
-NUMBERS = {"read": 0, "write": 1, "poll": 7, "nanosleep": 35, "recvfrom": 45, "wait4": 61, "futex": 202, "epoll": 232}
+NUMBERS = {
+    "read": 0, "write": 1, "poll": 7, "select": 23, "nanosleep": 35, "recvfrom": 45, "wait4": 61, "futex": 202,
+    "epoll": 232, "pselect6": 270, "ppoll": 271,
+}  # fmt: skip
 """System calls of x86-64."""
+X86_64, AARCH64, I386, ARM = 62, 183, 3, 40
+"""Machines, as an ELF header names them."""
 
 
 class FakeBlocked:
@@ -29,7 +34,7 @@ class FakeBlocked:
         self.proc.process(pid, threads, name.encode("utf-8", "surrogateescape"))
         folder = Path(self.proc.root) / str(pid)
         (folder / "exe").unlink()
-        (folder / "exe").write_bytes(b"\x7fELF\x02\x01" + bytes(12) + (62).to_bytes(2, "little") + bytes(44))
+        self.machine(pid, X86_64)
         for sub in ("net", "ns", "fd", "fdinfo"):
             (folder / sub).mkdir()
         (folder / "ns/net").symlink_to("net:[1]")
@@ -39,6 +44,11 @@ class FakeBlocked:
         said.setdefault("uid", 0)
         samples = [thread_sample(tid, state="S", wchan="") for tid in range(pid, pid + threads)]
         self.processes[pid] = process_sample(pid, *samples, name=name, ppid=ppid, **said)
+
+    def machine(self, pid: int, machine: int) -> None:
+        """The process is a program of this machine."""
+        header = b"\x7fELF\x02\x01" + bytes(12) + machine.to_bytes(2, "little") + bytes(44)
+        self.file(pid, "exe").write_bytes(header)
 
     def asleep(self, pid: int, tid: int, call: str, *arguments: int) -> None:
         """The thread sleeps in ``call`` from now on, and has run before."""

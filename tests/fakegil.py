@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,17 @@ class FakeMemory:
             raise GoneError(str(address))
         segment, at = self._place(address, size)
         return bytes(segment[at : at + size])
+
+    def pread(self, size: int, address: int) -> bytes:
+        """As Memory: the kernel refuses what is no address, and gives nothing of a process that has gone."""
+        if address >= 1 << 63:
+            raise OverflowError
+        try:
+            return self.read(address, size)
+        except GoneError:
+            return b""
+        except BadAddressError as error:
+            raise OSError(errno.EIO, "") from error
 
     def word(self, address: int) -> int:
         """As Memory."""

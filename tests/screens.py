@@ -78,7 +78,7 @@ class Session:
         machine; this looks at the queues.
         """
         calm = 0
-        while calm < CALM_ROUNDS:
+        while calm < CALM_ROUNDS and self.app.is_running:  # one that failed is never calm: it tells why at the end
             await self.pilot.pause(0)
             screens = self.app.screen_stack
             pumps = (self.app, *screens, *chain.from_iterable(screen.walk_children() for screen in screens))

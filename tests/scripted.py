@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from builders import NOON, RATES, host_row, process_row, snapshot, thread_row
 from threadtop import waits
-from threadtop.procfs.details import ProcessDetails
-from threadtop.procfs.parse import Stat
 from threadtop.rates import _totals
 from threadtop.sample import Cost
 from threadtop.snapshot import CgroupRow, CpuShare
@@ -256,37 +254,6 @@ def _host(tick: int) -> HostRow:
     )
 
 
-def details(pid: int = GUNICORN) -> ProcessDetails:
-    """What the overview of the gunicorn worker is made of."""
-    stat = Stat("gunicorn", "S", 4210, 4210, 4210, 0, 0, 91_000, 3, 700_000, 61_000, 20, 0, 10, 1, 0, 0, 0, 0, 0, 12)
-    status = {"VmHWM": "512000 kB", "RssAnon": "452000 kB", "RssFile": "45000 kB", "VmSwap": "0 kB", "VmStk": "140 kB"}
-    return (
-        ProcessDetails(
-            stat=stat,
-            status={**status, "Cpus_allowed_list": "0-3", "Seccomp": "0", "TracerPid": "0"},
-            arguments=("/srv/shop/bin/gunicorn", "-w", "2", "--threads", "8", "shop.wsgi"),
-            limits={
-                "Max open files": ("65536", "65536", "files"),
-                "Max processes": ("62832", "62832", "processes"),
-                "Max stack size": ("8388608", "unlimited", "bytes"),
-            },
-            cgroups={"": "/system.slice/gunicorn.service"},
-            executable="/srv/shop/bin/python3.12",
-            directory="/srv/shop",
-            descriptors=73,
-            denied={},
-        )
-        if pid == GUNICORN
-        else _denied()
-    )
-
-
-def _denied() -> ProcessDetails:
-    rule = "needs the same user or CAP_SYS_PTRACE (ptrace access, proc(5))"
-    refused = {"executable": rule, "directory": rule, "descriptors": rule}
-    return ProcessDetails(None, {}, (), {}, {}, None, None, None, refused)
-
-
 def _ended(row: ProcessRow) -> ProcessRow:
     threads = {tid: thread._replace(mark="gone") for tid, thread in row.threads.items()}
     return row._replace(mark="gone", threads=threads, gone=())
@@ -319,7 +286,6 @@ def ticks(count: int = 8) -> tuple[Snapshot, ...]:
                 gone=gone,
                 cost=Cost(pass_ns=3_100_000, own_cpu_ns=tick * 9_000_000, reads={"stat": 31}, descriptors=40),
                 own_cpu_pct=0.9 if tick else None,
-                details={GUNICORN: details(), UNKNOWN: details(UNKNOWN)},
             )
         )
     return tuple(shots)

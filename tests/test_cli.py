@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import pty
@@ -83,6 +84,30 @@ def test_batch_json_prints_a_document_a_line(child: subprocess.Popen[bytes]) -> 
     """-b --json prints JSON lines."""
     done = run("-b", "-n", "2", "-d", "0.1", "--json", str(child.pid))
     assert [len(json.loads(line)["processes"]) for line in done.stdout.splitlines()] == [1, 1]
+
+
+def test_batch_jsonl_and_csv(child: subprocess.Popen[bytes]) -> None:
+    """--jsonl is a document a line too; --csv has its heading once, then a row a thread and frame."""
+    frames = ["-b", "-n", "2", "-d", "0.1", "-p", str(child.pid)]
+    documents = [json.loads(line) for line in run(*frames, "--jsonl").stdout.splitlines()]
+    assert [document["processes"][0]["pid"] for document in documents] == [child.pid] * 2
+    assert documents[0]["time"] < documents[1]["time"]
+    done = run(*frames, "--csv", "--columns", "pid,lwp,pcpu,comm,args")
+    assert (done.returncode, done.stderr) == (0, "")
+    heading, *rows = csv.reader(done.stdout.splitlines())
+    assert heading == ["time", "pid", "tid", "cpu_pct", "name", "command"]
+    assert [row[1:3] for row in rows] == [[str(child.pid)] * 2] * 2
+    assert {row[5] for row in rows} == {" ".join(SLEEP)}
+
+
+def test_filter_sort_and_user_hold_for_every_format(child: subprocess.Popen[bytes]) -> None:
+    """What is left out of the table is left out of CSV and the lines of ps, which have its order."""
+    asked = ["--once", "-d", "0.1", "--filter", f"pid={child.pid},{os.getpid()}", "-o", "+pid", "-u", str(os.getuid())]
+    order = sorted((child.pid, os.getpid()), reverse=True)
+    rows = [row.split(",") for row in run(*asked, "--csv", "--columns", "pid").stdout.splitlines()[1:]]
+    assert list(dict.fromkeys(int(row[1]) for row in rows)) == order
+    lines = [line.split() for line in run(*asked, "--format", "ps").stdout.splitlines()[1:]]
+    assert list(dict.fromkeys(int(line[1]) for line in lines)) == order
 
 
 def test_name_with_one_match() -> None:
@@ -204,6 +229,37 @@ def test_target_that_ends_during_batch() -> None:
         ["--once", "--filter", "name~("],
         ["--once", "--filter", "name='"],
         ["--once", "--columns", "pid,nothing"],
+        ["--once", "--columns", ""],
+        ["--once", "--columns", "pid,,tid"],
+        ["--csv"],
+        ["--jsonl"],
+        ["--format", "ps"],
+        ["--once", "--format", "nothing"],
+        ["--once", "--csv", "--json"],
+        ["-b", "--csv", "--jsonl"],
+        ["-b", "--json", "--jsonl"],
+        ["--once", "--csv", "--format", "ps"],
+        ["--once", "--format", "ps", "--columns", "pid"],
+        ["--once", "--format", "ps", "--layout", "tree"],
+        ["--once", "--format", "ps", "--no-threads"],
+        ["--explain", "--csv"],
+        ["--explain", "--jsonl"],
+        ["--pane", "threads", "--csv", "-p", "1"],
+        ["--explain", "--once"],
+        ["--size", "120x40"],
+        ["--screenshot", "/no-such-folder/a.png"],
+        ["--screenshot", ""],
+        *(
+            ["--screenshot", "/no-such-folder/a.svg", "--size", size]
+            for size in ("0x0", "10000x10000", "abc", "80", "80x", "19x24", "80x24x2", "-1x5", "8\u0660x24")
+        ),
+        ["--screenshot", "/no-such-folder/a.svg", "--once"],
+        ["--screenshot", "/no-such-folder/a.svg", "--json", "--once"],
+        ["--screenshot", "/no-such-folder/a.svg", "--explain"],
+        ["--screenshot", "/no-such-folder/a.svg", "-n", "5"],
+        ["--screenshot", "/no-such-folder/a.svg", "--pane", "nothing", "-p", "1"],
+        ["--screenshot", "/no-such-folder/a.svg", "--pane", "locks"],
+        ["--screenshot", "/no-such-folder/a.svg", "--pane", "threads", "--tid", "1", "-p", "1"],
         ["--once", "-o", "nothing"],
         ["--once", "--layout", "nothing"],
         ["--once", "-u", "no such user"],

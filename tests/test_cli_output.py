@@ -35,7 +35,13 @@ def named() -> Iterator[int]:
         process.kill()
 
 
-@pytest.mark.parametrize("arguments", [["--once", "-d", "0.1"], ["-O"], ["--help"], ["--version"]], ids=" ".join)
+FORMATS = (["--json"], ["--csv"], ["--jsonl"], ["--format", "ps"])
+ONCE = [["--once", "-d", "0.1", *kind] for kind in ([], *FORMATS)]
+FRAMES = [["-b", "-d", "0.1", *kind] for kind in ([], *FORMATS)]
+REPORTS = [["--explain", "--json", "-d", "0.5"], ["-O"], ["--help"], ["--version"]]
+
+
+@pytest.mark.parametrize("arguments", [*ONCE, *FRAMES, *REPORTS], ids=" ".join)
 def test_full_disk(arguments: list[str]) -> None:
     """Output that cannot be written is one line on standard error and exit code 1."""
     # Unbuffered, argparse would see the failure of --help first, and swallow it.
@@ -48,7 +54,7 @@ def test_full_disk(arguments: list[str]) -> None:
     assert line.startswith("threadtop: output failed: ")
 
 
-@pytest.mark.parametrize("arguments", [["--once", "-d", "0.1"], ["-b", "-d", "0.1"], ["-O"], ["--help"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [*ONCE, *FRAMES, *REPORTS], ids=" ".join)
 def test_closed_pipe(arguments: list[str]) -> None:
     """A reader that has had enough (head) ends it quietly."""
     reading, writing = os.pipe()
@@ -57,6 +63,36 @@ def test_closed_pipe(arguments: list[str]) -> None:
         os.close(reading)
         _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, b"")
+
+
+@pytest.mark.parametrize("arguments", [ONCE[0], REPORTS[0], REPORTS[1]], ids=" ".join)
+def test_closed_output(arguments: list[str]) -> None:
+    """No output at all (>&-) is a failure in one line, and nothing else gets its number."""
+    command = ["sh", "-c", 'exec "$@" >&-', "sh", *THREADTOP, *arguments]
+    done = subprocess.run(command, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert done.returncode == 1
+    [line] = done.stderr.decode().splitlines()
+    assert line.startswith("threadtop: output failed: Bad file descriptor; ")
+
+
+def test_nothing_open() -> None:
+    """Input and errors that are closed change nothing."""
+    command = ["sh", "-c", 'exec "$@" <&- 2>&-', "sh", *THREADTOP, "--once", "--json", "-d", "0.1"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=60, check=False)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["processes"]
+
+
+@pytest.mark.parametrize("arguments", FRAMES, ids=" ".join)
+def test_each_frame_is_flushed(arguments: list[str]) -> None:
+    """A reader has a frame before the next one is made: it does not wait for a full buffer."""
+    command = [*THREADTOP, *arguments, "-p", str(os.getpid())]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()  # it goes on for ever, and a buffer takes more than a frame
+        assert process.poll() is None
+        process.kill()
 
 
 def test_reader_that_leaves_in_the_middle() -> None:
@@ -93,6 +129,11 @@ def test_names_beyond_the_locale(named: int, variables: dict[str, str]) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     [process] = json.loads(done.stdout.decode())["processes"]
     assert [thread["name"] for thread in process["threads"]] == [NAME]
+    done = subprocess.run(
+        [*command, "--csv", "--columns", "comm"], capture_output=True, env=environment, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode().splitlines()[1].partition(",")[2] == "größe😀^[[2J"
 
 
 def test_python_without_asserts() -> None:

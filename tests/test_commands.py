@@ -88,9 +88,9 @@ def test_keys_hands_know_are_bound() -> None:
 
 
 def test_keys_kept_free() -> None:
-    """Signals, renice, affinity and environment are an issue of their own: their keys are bound to nothing."""
+    """Signals, renice and affinity are to come: their keys are bound to nothing."""
     bound = {*keys_of(commands.MAIN), *keys_of(commands.GLOBAL), *keys_of(ProcessScreen.ACTIONS), *widget_keys(Grid)}
-    kept = {"k", "f9", "r", "f7", "f8", "a", "e"}
+    kept = {"k", "f9", "r", "f7", "f8", "a"}
     assert kept == commands.RESERVED.keys()
     assert not kept & bound
 

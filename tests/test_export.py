@@ -140,6 +140,7 @@ def test_threads_are_numbers_with_their_units() -> None:
         "policy_name": "other",
         "gil": None,
         "blocked": None,
+        "role": None,
     }
     assert (process["pid"], process["user"], process["thread_count"]) == (100, "www", 3)
     assert (process["name"], process["command"]) == ("server", "/usr/bin/server --port 80")
@@ -152,7 +153,7 @@ def test_unknown_is_null() -> None:
     unknown = {key for key, value in unread.items() if value is None}
     assert unknown == {
         *("cpu_pct", "user_pct", "system_pct", "wait_pct", "vol_per_s", "invol_per_s", "cpu_ns", "reason", "wchan"),
-        *("gil", "blocked", "time"),
+        *("gil", "blocked", "time", "role"),
     }
     first = document(SHOT._replace(interval_s=None, own_cpu_pct=None, host=host_row(cpu=None, cores=())))
     assert (first["interval_s"], first["cost"]["own_cpu_pct"]) == (None, None)

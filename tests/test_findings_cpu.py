@@ -128,6 +128,20 @@ def test_when_priority_explains_nothing(mine: dict[str, int], theirs: dict[str, 
     assert behind(mine, theirs) == []
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs", "is_found"),
+    [((34.0, 66.0), (66.0, 34.0), True), ((43.0, 57.0), (57.0, 43.0), False), ((50.0, 50.0), (50.0, 50.0), False)],
+    ids=["three steps of nice", "at the threshold", "in another group"],
+)
+def test_a_priority_without_effect(mine: tuple[float, float], theirs: tuple[float, float], *, is_found: bool) -> None:
+    """Between sessions or cgroups nice does not count: where both get the same, it is not the reason."""
+    rows = (
+        server(running(PID, *mine, nice=19)),
+        process_row(7, running(7, *theirs), process="hog"),
+    )
+    assert ("priority" in kinds(shot(*rows))) == is_found
+
+
 # -- quotas ------------------------------------------------------------------------------------
 
 

@@ -41,6 +41,11 @@ def found(*steps: tuple[float, float, float, int]) -> list[tuple[float, float]]:
     return [(slept.least_ns / MS, slept.most_ns / MS) for slept in sleeps(readings(*steps))]
 
 
+def ran(*steps: tuple[float, float, float, int]) -> list[float | None]:
+    """How long it ran after each sleep in these readings, in ms."""
+    return [slept.ran_ns and slept.ran_ns / MS for slept in sleeps(readings(*steps))]
+
+
 # -- sleeps ------------------------------------------------------------------------------------
 
 
@@ -64,6 +69,30 @@ def test_the_run_queue_is_no_sleep() -> None:
 def test_a_counter_that_stands_still_is_no_sleep() -> None:
     """While a thread runs its time is counted at the timer tick: what then comes at once, it ran."""
     assert found((0, 1, 0, 7), (0.5, 1.3, 0, 7), (4, 1.3, 0, 7), (4.5, 5.1, 0, 8)) == []
+
+
+def test_the_run_after_a_sleep() -> None:
+    """Until it came back once more: for a moment, for long, within a step, or not seen to the end."""
+    slept = [(0, 1, 0, 7), (0.5, 1.25, 0, 7), (5.5, 1.25, 0, 7)]
+    assert ran(*slept, (6, 1.5, 0, 8), (9, 1.5, 0, 8), (9.5, 1.5, 0, 9)) == [0.25, None]
+    assert ran(*slept, (6, 1.25, 0, 8), (9, 4.25, 0, 8), (9.5, 4.75, 0, 8), (12, 4.75, 0, 9)) == [3.5, None]
+    assert ran(*slept, (6, 1.375, 0, 9)) == [0.125]
+    assert ran(*slept, (6, 1.25, 0, 8), (9, 4.25, 0, 8)) == [None]
+
+
+@pytest.mark.parametrize(
+    ("ran_us", "field"), [(None, "sharp"), (0, "sharp"), (300, "sharp"), (301, "other"), (5000, "other")]
+)
+def test_who_runs_on_has_got_a_lock(ran_us: int | None, field: str) -> None:
+    """A sleep of 5 ms is like a wait for the GIL only if the thread then ran for a moment; at and around the border."""
+    slept = Slept(5 * MS, 5 * MS, None if ran_us is None else ran_us * US)
+    assert tallied(iter([slept]), SleepTally()) == SleepTally(**{field: 1})
+
+
+def test_a_run_tells_nothing_of_other_sleeps() -> None:
+    """What is not 5 ms long is counted by its length alone."""
+    lengths = (999, 4000, 4849, 5400, 6250)
+    assert tallied((Slept(us * US, us * US, 5 * MS) for us in lengths), SleepTally()) == SleepTally(1, 0, 3, 0, 1)
 
 
 def test_what_began_before_is_not_known() -> None:

@@ -21,9 +21,10 @@ import pytest
 
 from pythons import Python, each, newest
 from threadtop.gil.attach import _version_of_files, attach
+from threadtop.gil.exact import MemoryProbe
 from threadtop.gil.identity import Identity, Image, identify
 from threadtop.gil.memory import Memory
-from threadtop.gil.probe import BLOCKED, RAN, WAITED, MemoryProbe
+from threadtop.gil.probe import BLOCKED, RAN, WAITED
 from threadtop.gil.runtime import Runtime
 from threadtop.gil.runtime import attach as attach_runtime
 from threadtop.gil.watch import Watch
@@ -414,6 +415,7 @@ def test_a_program_that_was_replaced_is_still_known() -> None:
     """After an upgrade the running program's file is gone: without memory the version comes by the link exe."""
     reader = ProcReader(descriptors=16)
     with running(None, "quiet") as [program]:
+        program.tell()  # until then it may not have come to its exec
         identity = identify(reader.read(program.pid, "maps"), os.fsencode(reader.link(program.pid, "exe")))
         expected = _version_of_files(reader, program.pid, identity)
         gone = Identity(

@@ -22,6 +22,7 @@ def test_own_memory() -> None:
     address = ctypes.addressof(buffer)
     assert memory.read(address, 17) == b"\x01\x02\x03\x04\x05\x06\x07\x08 and more"
     assert memory.word(address) == 0x0807060504030201
+    assert memory.pread(8, address) == b"\x01\x02\x03\x04\x05\x06\x07\x08"
     assert len(memory.read(address, MOST_BYTES)) == MOST_BYTES
     assert reader.kept == 1
     memory.close()

@@ -13,6 +13,7 @@ from fakegil import RUNTIME, STACKS, FakeRuntime
 from fakeproc import FakeProc
 from threadtop.errors import DeniedError, GoneError
 from threadtop.gil import probe as module
+from threadtop.gil.exact import MemoryProbe
 from threadtop.gil.probe import (
     BLOCKED,
     FEW,
@@ -23,7 +24,6 @@ from threadtop.gil.probe import (
     REST_LOOKS,
     REST_ROUNDS,
     SOON_SHARE,
-    MemoryProbe,
 )
 from threadtop.gil.runtime import NotReadyError, Place, Runtime
 from threadtop.gil.wchan import WchanProbe
@@ -231,6 +231,59 @@ def test_walks_keep_to_their_share(make: Callable[..., Bench], monkeypatch: pyte
     listings = bench.reader.reads["task/"]
     bench.step(5 * SECOND_NS // STEP_NS)
     assert bench.reader.reads["task/"] == listings + 5_000_000 * SOON_SHARE * 5 // SECOND_NS == listings + 5
+
+
+@pytest.mark.parametrize("state", [0, 8, 0x7FFF_FFFF_0000, (1 << 63) - 1, 1 << 63, (1 << 64) - 1])
+def test_a_holder_that_is_no_address(make: Callable[..., Bench], state: int) -> None:
+    """Whatever the lock's words hold for its holder, that one is unknown, and the looks at the others count."""
+    bench = make(3)
+    bench.step()
+    bench.fake.hold(501)
+    bench.fake.memory.put(bench.fake.gils[0] + bench.fake.form.gil_last_holder, state)
+    bench.step(2)
+    assert [moment.holders for moment in bench.probe.take_moments()] == [(0,), (-1,), (-1,)]
+    assert [bench.tally(tid).blocked for tid in bench.tids] == [3, 3, 3]
+
+
+def test_memory_of_another_program_ends_the_looks(make: Callable[..., Bench]) -> None:
+    """After an exec the kept descriptor reads as empty: the very next look says so."""
+    bench = make(3)
+    bench.step()
+    bench.fake.memory.is_gone = True
+    with pytest.raises(GoneError):
+        bench.step()
+
+
+def test_an_unchanged_line_goes_on_meaning_the_same(make: Callable[..., Bench]) -> None:
+    """Round after round a thread that waits, runs or rests in the same words is counted as such, at rest or not."""
+    bench = make(3)
+    bench.set(500, RUNNING)
+    bench.set(501, bench.futex(40))
+    bench.step(30)
+    assert [(tally.ran, tally.waited, tally.blocked) for tally in bench.probe.tallies().values()] == [
+        (30, 0, 0),
+        (0, 30, 0),
+        (0, 0, 30),
+    ]
+    assert [thread.quiet for thread in bench.probe.threads.values()] == [0, 0, 29]
+    bench.set(502, bench.futex(40))
+    bench.step()
+    assert (bench.tally(502).waited, bench.probe.threads[502].quiet) == (1, 0)
+
+
+def test_each_read_of_a_round_is_counted_once(make: Callable[..., Bench]) -> None:
+    """Of four threads one holds the GIL: four reads of ``syscall`` a round, with descriptors to keep and without."""
+    bench = make(4)
+    bench.fake.hold(501)
+    bench.set(501, RUNNING)
+    bench.step(2)
+    for limit in (1000, bench.reader.kept):
+        for thread in bench.probe.threads.values() if limit < 1000 else ():
+            bench.probe._drop(thread)
+            bench.reader.limit = 0
+        before = bench.reader.reads["syscall"]
+        bench.step(5)
+        assert bench.reader.reads["syscall"] == before + 20
 
 
 def test_native_threads_are_marked(make: Callable[..., Bench]) -> None:

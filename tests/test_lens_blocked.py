@@ -55,6 +55,17 @@ def test_the_kind_of_time_follows_the_call() -> None:
     assert thread.time.blocked == (("network", 100.0),)
 
 
+@pytest.mark.parametrize(("descriptors", "kind"), [(0, "sleep"), (2, "poll"), (None, "poll")])
+def test_a_select_of_no_descriptors_is_a_sleep(descriptors: int | None, kind: str) -> None:
+    """In the time bar as in words; an epoll of none is none."""
+    for call, expected in (("select", kind), ("epoll_wait", "poll")):
+        row = process_row(100, thread_row(100, wchan="poll_schedule_timeout"))
+        blocked = BlockedOn(call, descriptors=descriptors)
+        thread = applied(BlockedLens(), {(100, 100): blocked}, row).processes[100].threads[100]
+        assert thread.time is not None
+        assert thread.time.blocked == ((expected, 100.0),)
+
+
 def test_others_stay_as_they_are() -> None:
     """Rows of which nothing is known are the same objects, and without any so is the snapshot."""
     one, other = process_row(100, thread_row(100), thread_row(101)), process_row(200)

@@ -241,13 +241,15 @@ async def test_stacks_that_match_no_thread(
         assert words in session.text()
 
 
-async def test_y_elsewhere_says_where_it_works() -> None:
-    """In another pane y does nothing but tell."""
+async def test_y_elsewhere_goes_where_it_works() -> None:
+    """In another pane y turns to the stacks and tells; nothing is asked yet."""
     async with running(*TICKS[:6]) as session:
         session.app.open_process(scripted.GUNICORN, 0)
         await session.settle()
         await session.press("y")
-        assert "GIL pane" in session.footer()
+        assert "y asks for Python's stacks" in session.footer()
+        assert session.app.screen.pane.NAME == "Stacks"
+        assert session.app.screen.pane.asking is None
 
 
 async def test_the_threads_pane_has_the_columns() -> None:

@@ -12,6 +12,7 @@ from screens import make_app, running
 from threadtop import config, fields
 from threadtop.snapshot import GroupRow, ProcessRow, ThreadRow
 from threadtop.tui.main_screen import MainScreen
+from threadtop.tui.process_screen import ProcessScreen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -310,7 +311,7 @@ async def test_quitting(key: str) -> None:
         assert not session.app.is_running or session.app._exit
 
 
-@pytest.mark.parametrize("key", ["k", "f9", "r", "f7", "f8", "a", "e"])
+@pytest.mark.parametrize("key", ["k", "f9", "r", "f7", "f8", "a"])
 async def test_keys_kept_for_later_do_nothing(key: str) -> None:
     """What kills, renices or pins in other tools moves nothing and changes nothing here, and says so."""
     async with running() as session:
@@ -342,3 +343,15 @@ async def test_paused_it_can_still_be_looked_through() -> None:
         session.app.feed._latest = TICKS[5]
         session.app._take()
         assert session.app.snapshot is TICKS[5]
+
+
+@pytest.mark.parametrize(("key", "pane"), [("e", "Environment"), ("l", "Files")])
+async def test_htops_keys_open_a_pane(key: str, pane: str) -> None:
+    """As in htop, e shows the environment and l the open files: of the chosen row, and in an opened process."""
+    async with running() as session:
+        await session.press("down", key)
+        screen = session.app.screen
+        assert isinstance(screen, ProcessScreen)
+        assert pane == screen.pane.NAME
+        await session.press("tab", key)
+        assert pane == screen.pane.NAME

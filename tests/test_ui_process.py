@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import scripted
+import scripted_overview
+import scripted_sheets
 from builders import process_row, snapshot, thread_row
 from screens import Session, running
+from threadtop.inside import Asked
+from threadtop.inside.asked import Denial
 from threadtop.sampler import Interest
+from threadtop.sheets import BY_NAME
 from threadtop.tui.main_screen import MainScreen
 from threadtop.tui.panes import NAMES
 from threadtop.tui.panes.gil import GilPane
+from threadtop.tui.panes.sheet import SheetPane
 from threadtop.tui.panes.threads import ThreadsPane
 from threadtop.tui.panes.time import TimePane
-from threadtop.tui.process_screen import ProcessScreen
+from threadtop.tui.process_screen import ProcessScreen, tabs
+
+if TYPE_CHECKING:
+    from threadtop.snapshot import Snapshot
 
 TICKS = scripted.ticks(12)
+OVERVIEW = "Overview"
 
 
-async def opened(session: Session, name: str) -> ProcessScreen:
-    """Search for a thread and open its process."""
+async def opened(session: Session, name: str, pane: str = "") -> ProcessScreen:
+    """Search for a thread and open its process, and turn to a pane."""
     await session.press("slash")
     await session.type(name)
-    await session.press("enter")
+    await session.press("enter", *["tab"] * (NAMES.index(pane) if pane else 0))
     screen = session.app.screen
     assert isinstance(screen, ProcessScreen)
     return screen
+
+
+def overview(shot: Snapshot) -> Snapshot:
+    """A snapshot with the facts of the overview."""
+    return scripted_sheets.shown(shot, BY_NAME["overview"])
+
+
+def test_tabs_show_the_open_one_at_every_width() -> None:
+    """However narrow, the open pane's tab is there, marked, and signs tell that there are more."""
+    for width in (20, 40, 80, 120, 200):
+        for chosen, name in enumerate(NAMES):
+            cells, roles = tabs(NAMES, chosen, width)
+            assert len(cells) == len(roles) == width
+            at = cells.index(f" {name} ") + 1
+            assert set(roles[at : at + len(name)]) == {"H"}
+            assert (cells[0] == "…") == (NAMES[0] not in cells)
+            assert (cells[-1] == "…") == (NAMES[-1] not in cells)
 
 
 async def test_enter_on_the_first_row() -> None:
@@ -64,18 +93,18 @@ async def test_the_panes_turn() -> None:
         for name in NAMES[1:]:
             await session.press("tab")
             assert name == screen.pane.NAME
-            assert f" {name} " in session.lines()[1]
+            assert f" {name}" in session.lines()[1]
             assert session.app.focused is screen.pane
         await session.press("tab", *["shift+tab"] * len(NAMES))
         assert isinstance(screen.pane, ThreadsPane)
 
 
 async def test_each_pane_asks_for_what_it_shows() -> None:
-    """The overview has its process's details read, the threads the rows in sight, each of them its GIL."""
+    """The overview asks for its facts, the threads for the rows in sight, each of them for the process's GIL."""
     async with running() as session:
         screen = await opened(session, "worker-3")
         assert {pid for pid, _ in screen.interest(None).visible} == {scripted.GUNICORN}
-        assert screen.interest(None).details == frozenset()
+        assert screen.interest(None).asked is None
         assert screen.interest(None).gil == {scripted.GUNICORN}
         assert screen.interest(None).waits == {scripted.GUNICORN}
         for kind, needs in ((TimePane, {"status", "wchan"}), (GilPane, {"status"})):
@@ -86,7 +115,7 @@ async def test_each_pane_asks_for_what_it_shows() -> None:
         await session.press(*["tab"] * (NAMES.index("Overview") - NAMES.index("GIL")))
         assert screen.interest(frozenset({1})) == Interest(
             attached=frozenset({1}),
-            details=frozenset({scripted.GUNICORN}),
+            asked=Asked("overview", scripted.GUNICORN),
             needs=frozenset({"memory", "status"}),
             gil=frozenset({1, scripted.GUNICORN}),
             waits=frozenset({1, scripted.GUNICORN}),
@@ -141,34 +170,59 @@ async def test_the_delay_is_asked_for_here_too() -> None:
         assert "kept for signals" in session.footer()
 
 
-async def test_k_scrolls_where_there_is_only_text() -> None:
-    """In the overview j and k scroll."""
-    async with running(size=(80, 12)) as session:
-        await opened(session, "worker-3")
-        await session.press("shift+tab")
-        top = session.lines()
-        await session.press("j", "j")
-        assert session.lines()[2] == top[4]
-        await session.press("k", "k")
-        assert session.lines() == top
+async def test_j_and_k_move_among_fields() -> None:
+    """In a pane of fields j and k move the cursor, and the page follows it."""
+    async with running(overview(TICKS[2]), size=(80, 12)) as session:
+        screen = await opened(session, "worker-3", OVERVIEW)
+        assert isinstance(screen.pane, SheetPane)
+        await session.take(overview(TICKS[3]))
+        seen = []
+        for key in (*"jjjjjjjjjj", *"kkkkkkkkkk"):
+            assert screen.pane.chosen is not None
+            seen.append(screen.pane.chosen.key)
+            await session.press(key)
+        assert len(set(seen)) == 11
+        assert screen.pane.chosen.key == seen[0] == "pid"
 
 
-async def test_details_come_with_the_next_refresh() -> None:
-    """Until the details have been read the overview says when they will be."""
-    async with running(TICKS[1]._replace(details={})) as session:
-        await opened(session, "worker-3")
-        await session.press("shift+tab")
+async def test_facts_come_with_the_next_refresh() -> None:
+    """Until its facts have been read the overview says when they will be."""
+    async with running(TICKS[1]) as session:
+        await opened(session, "worker-3", OVERVIEW)
         assert "is read with the next refresh" in session.text()
-        await session.take(TICKS[2])
+        await session.take(overview(TICKS[2]))
         assert "/srv/shop/bin/python3.12" in session.text()
 
 
+async def test_facts_of_another_process_are_not_shown() -> None:
+    """Facts of a pid that was used before, and of another process, are nobody's here."""
+    async with running(TICKS[1]) as session:
+        await opened(session, "worker-3", OVERVIEW)
+        shown = overview(TICKS[2])
+        assert shown.inside is not None
+        for found in (
+            shown.inside._replace(start_ticks=1),
+            shown.inside._replace(asked=Asked("overview", 1)),
+            shown.inside._replace(asked=Asked("files", scripted.GUNICORN)),
+        ):
+            await session.take(shown._replace(inside=found))
+            assert "is read with the next refresh" in session.text()
+
+
 async def test_what_is_denied_says_by_which_rule() -> None:
-    """Another user's process: what may not be read is a dash with its rule."""
-    async with running(*TICKS[:3], size=(120, 50)) as session:
-        await opened(session, str(scripted.UNKNOWN))
-        await session.press("shift+tab")
-        assert session.text().count("CAP_SYS_PTRACE") == 3
+    """Another user's process: what may not be read is a dash, with its rule once."""
+    async with running(TICKS[1], size=(120, 60)) as session:
+        await opened(session, "worker-3", OVERVIEW)
+        shown = overview(TICKS[2])
+        assert shown.inside is not None
+        facts = scripted_overview.facts()._replace(
+            executable=None, directory=None, denials=tuple(Denial(what, "a rule", "a way") for what in ("exe", "cwd"))
+        )
+        await session.take(shown._replace(inside=shown.inside._replace(facts=facts)))
+        assert "not readable: exe, cwd" in session.text()
+        await session.press("end")
+        assert session.text().count("exe, cwd: a rule") == 1
+        assert "a way" in session.text()
 
 
 async def test_a_process_that_ends_while_opened() -> None:
@@ -179,10 +233,10 @@ async def test_a_process_that_ends_while_opened() -> None:
         await session.take(scripted.without(TICKS[3], scripted.FFMPEG))
         assert "ended: its last figures are kept" in session.text()
         assert session.lines()[3].split()[:4] == figures.split()[:4]
-        await session.press("shift+tab")
+        await session.press("tab")
         assert "ended" in session.lines()[0]
         await session.take(scripted.without(TICKS[4], scripted.FFMPEG))
-        assert "9120  ffmpeg" in session.text()
+        assert "ended" in session.lines()[0]
         await session.press("escape")
         assert all(row.mark == "gone" for row in session.rows if row.pid == scripted.FFMPEG)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fakeblocked import FakeBlocked, deny
+from fakeblocked import AARCH64, ARM, I386, X86_64, FakeBlocked, deny
 from fakeproc import FakeProc
 from threadtop.errors import GoneError
 from threadtop.waiting.looks import AGAIN_NS, LINK_NS, Looks, Thread
@@ -69,6 +69,80 @@ def test_the_kernel_function_tells(scene: Scene) -> None:
     assert scene.look() == ("sleep", {"schedstat"})
     scene.sleeps(b"do_epoll_wait", "epoll", 4)
     assert scene.look() == ("poll", {"schedstat", "wchan"})
+
+
+SETS = 0x7F00  # where a set of descriptors lies: it may be there, and not be looked at
+
+
+@pytest.mark.parametrize(
+    ("call", "none", "some"),
+    [
+        ("select", (0, SETS), (5, SETS)),
+        ("pselect6", (0, SETS), (1, SETS)),
+        ("poll", (SETS, 0), (SETS, 1)),
+        ("ppoll", (SETS, 0xABCD00000000), (SETS, 2)),
+    ],
+)
+def test_a_poll_of_nothing_is_a_sleep(scene: Scene, call: str, none: tuple[int, int], some: tuple[int, int]) -> None:
+    """Python's time.sleep before 3.11 is a select of no descriptors; its count is an int, the low half of a register.
+
+    That takes one file more than another sleep; as long as the thread has not run it is no more than that.
+    """
+    scene.sleeps(b"poll_schedule_timeout.constprop.0", call, *none)
+    assert scene.look() == ("sleep", {"schedstat", "wchan", "syscall"})
+    assert scene.look() == ("sleep", {"schedstat"})
+    scene.sleeps(b"poll_schedule_timeout.constprop.0", call, *some)
+    assert scene.look() == ("poll", {"schedstat", "wchan", "syscall"})
+
+
+@pytest.mark.parametrize(
+    ("machine", "number", "arguments", "kind"),
+    [
+        (X86_64, 270, (0, SETS), "sleep"),
+        (AARCH64, 72, (0, SETS), "sleep"),
+        (AARCH64, 72, (3, SETS), "poll"),
+        (AARCH64, 73, (SETS, 0), "sleep"),
+        (AARCH64, 73, (SETS, 1), "poll"),
+        (I386, 142, (0, SETS), "sleep"),
+        (I386, 413, (0, SETS), "sleep"),
+        (I386, 413, (4, SETS), "poll"),
+        (I386, 168, (SETS, 0), "sleep"),
+        (I386, 414, (SETS, 0), "sleep"),
+        (I386, 82, (0, 0), "poll"),  # old_select: its arguments are in memory
+        (ARM, 142, (0, SETS), "sleep"),
+        (ARM, 336, (SETS, 0), "sleep"),
+        (ARM, 336, (SETS, 1), "poll"),
+    ],
+)
+@pytest.mark.parametrize("wchan", [b"do_select", b"0"])
+def test_a_poll_of_nothing_on_each_machine(
+    scene: Scene, wchan: bytes, machine: int, number: int, arguments: tuple[int, int], kind: str
+) -> None:
+    """Each machine has its own numbers for these calls, 32-bit ones two; with or without the kernel function."""
+    scene.fake.machine(PID, machine)
+    scene.sleeps(wchan)
+    scene.fake.line(PID, PID, f"{number} {arguments[0]:#x} {arguments[1]:#x} 0x0 0x0 0x0 0x0 0x7ffd 0x7f00\n")
+    assert scene.look()[0] == kind
+
+
+def test_a_poll_where_calls_are_denied(scene: Scene) -> None:
+    """Then it is one of descriptors, as most are."""
+    deny(scene.proc, "syscall")
+    scene.sleeps(b"do_select", "select", 0, SETS)
+    assert scene.look()[0] == "poll"
+
+
+def test_a_poll_of_which_the_line_is_none(scene: Scene) -> None:
+    """What has no second argument counts nothing."""
+    scene.sleeps(b"do_sys_poll")
+    scene.fake.line(PID, PID, "7 0x0\n")
+    assert scene.look()[0] == "poll"
+
+
+def test_stopped_in_a_sleep(scene: Scene) -> None:
+    """Without a kernel function the call is still there, but it is stopped."""
+    scene.sleeps(b"0", "select", 0, 0, state="T")
+    assert scene.look()[0] == "stopped"
 
 
 def test_awake(scene: Scene) -> None:

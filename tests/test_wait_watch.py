@@ -12,7 +12,7 @@ from fakeblocked import deny
 from fakeproc import HOST, FakeProc
 from threadtop.gil import layout
 from threadtop.gil.attach import Attached
-from threadtop.gil.probe import MemoryProbe
+from threadtop.gil.exact import MemoryProbe
 from threadtop.gil.runtime import Lock
 from threadtop.gil.watch import Target, Watch
 from threadtop.interest import Interest
@@ -313,7 +313,7 @@ def test_where_threads_wait_for_a_gil(is_glibc: bool, expected: dict[int, object
     probe.runtime = runtime
     watch = Watch(ProcReader(descriptors=0), euid=0)
     target = Target(PID, 1)
-    target.attached = Attached("exact", "", "", "3.11.4", probe)
+    target.attach(Attached("exact", "", "", "3.11.4", probe))
     watch._targets = {PID: target, PID + 1: Target(PID + 1, 1)}
     assert watch.places() == expected
 

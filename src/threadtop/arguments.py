@@ -38,7 +38,7 @@ def whole(value: str | None, flag: str) -> int | None:
 
 def columns(value: str | None) -> tuple[str, ...] | None:
     """The keys of --columns, None without; raises UsageError for one that there is not."""
-    return tuple(field.key for field in fields.find_all(value.split(","))) if value else None
+    return tuple(field.key for field in fields.find_all(value.split(","))) if value is not None else None
 
 
 def user(value: str | None) -> str | None:

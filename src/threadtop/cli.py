@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from threadtop import __version__, fields, filters, targets, text
+from threadtop import __version__, fields, filters, outputs, targets, text
 from threadtop import arguments as values
 from threadtop.arguments import seconds as seconds  # noqa: PLC0414 threadtop gil finds it here
 from threadtop.errors import EXIT_FAILURE, EXIT_OK, TargetError, ThreadtopError, UsageError
@@ -38,6 +38,10 @@ class Options:
     command: tuple[str, ...] = ()
     headless: bool = False
     json: bool = False
+    csv: bool = False
+    format: str | None = None
+    screenshot: str | None = None
+    size: tuple[int, int] = outputs.SIZE
     width: int | None = None
     columns: tuple[str, ...] | None = None
     sort: str | None = None
@@ -54,6 +58,7 @@ class Options:
     readonly: bool = False
     explain: bool = False
     page: str | None = None
+    schema: bool = False
     pane: str | None = None
     tid: int | None = None
     part: int = 0
@@ -119,7 +124,13 @@ def _parser() -> Parser:
     say("-n", "--frames", metavar="N", help="end after N refreshes (with -b)")
     say("-b", "--batch", action="store_true", help="print frames as text instead of the screen")
     say("--once", action="store_true", help="print one frame as text and end")
-    say("--json", action="store_true", help="with --once or -b: print JSON, one document a line")
+    say("--json", action="store_true", help="with --once: print one JSON document")
+    say("--jsonl", action="store_true", help="with -b: print JSON, one document a line for each frame")
+    say("--csv", action="store_true", help="with --once or -b: print the columns as CSV, their keys as a heading once")
+    say("--format", choices=outputs.FORMATS, help="with --once or -b: print threads as ps -eLf does")
+    say("--schema", action="store_true", help="print the JSON Schema of all JSON output and end")
+    say("--screenshot", metavar="FILE.svg", help="write a picture of the screen and end; needs no terminal")
+    say("--size", metavar="COLSxROWS", help="of the picture (120x40)")
     say(
         "--explain",
         action="store_true",
@@ -163,25 +174,22 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
     if (name is not None) + bool(pids) + bool(command) > 1:
         message = "a PID, a NAME and a command to start cannot be combined"
         raise UsageError(message, "name one of them")
-    if said.explain:
-        _refuse_with_explain(said)
+    outputs.check(said)
     tid = values.whole(said.tid, "--tid")
-    if said.pane is not None:
+    if said.pane is not None and said.screenshot is None:
         pane_report_check(said.pane, frozenset(pids) or None, tid)
-    elif said.tid or said.part or said.want:
-        message = "--tid, --part and --want go with --pane"
-        raise UsageError(message, "write --pane NAME --once -p PID")
-    if said.json and not (said.once or said.batch or said.explain or said.pane):
-        message = "--json needs --once, -b or --explain"
-        raise UsageError(message, "add --once for one document")
     sort, descending = values.sort(said.sort)
     options = Options(
         interval_s=_interval_s(said),
         frames=1 if said.once else values.whole(said.frames, "-n"),
         pids=frozenset(pids) or None,
         command=tuple(command),
-        headless=said.once or said.batch or said.explain or said.pane is not None,
-        json=said.json,
+        headless=said.once or said.batch or said.explain or said.pane is not None or said.screenshot is not None,
+        json=said.json or said.jsonl,
+        csv=said.csv,
+        format=said.format,
+        screenshot=outputs.picture(said.screenshot),
+        size=outputs.size(said.size),
         width=values.whole(said.width, "-w"),
         columns=values.columns(said.columns),
         sort=sort,
@@ -198,14 +206,12 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
         readonly=said.readonly,
         explain=said.explain,
         page=said.page,
+        schema=said.schema,
         pane=said.pane,
         tid=tid,
         part=(values.whole(said.part, "--part") or 1) - 1,
         wants=frozenset(said.want or ()),
     )
-    if options.frames is not None and not options.headless:
-        message = "-n needs -b"
-        raise UsageError(message, "add -b for batch output")
     return options, name, said.list_fields
 
 
@@ -236,27 +242,9 @@ def _interval_s(said: argparse.Namespace) -> float | None:
     return seconds(said.delay, LEAST_INTERVAL_S, MOST_INTERVAL_S, "-d 1")
 
 
-def _refuse_with_explain(said: argparse.Namespace) -> None:
-    """Options that shape a table or repeat it have no place in a report; raises UsageError."""
-    table = {
-        "--once": said.once,
-        "-b": said.batch,
-        "-n": said.frames,
-        "-u": said.user,
-        "-o": said.sort,
-        "--columns": said.columns,
-        "--filter": said.filter,
-        "--layout": said.layout,
-        "--hide-idle": said.hide_idle,
-    }
-    given = [flag for flag, value in table.items() if value]
-    if given:
-        message = f"--explain and {given[0]} cannot be combined"
-        raise UsageError(message, "--explain prints findings, not a table: leave the other out")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run threadtop; returns its exit code: 0, 1 a failure, 2 bad usage, 130 interrupted."""
+    _fill_descriptors()
     try:
         code = _run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
@@ -276,6 +264,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def _fill_descriptors() -> None:
+    """Where 0, 1 or 2 are closed, one that fails: a file of /proc that is opened first would get its number."""
+    modes = {"stdin": os.O_WRONLY, "stdout": os.O_RDONLY, "stderr": os.O_WRONLY}
+    for number, (name, mode) in enumerate(modes.items()):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                os.fstat(number)
+                continue
+            os.open(os.devnull, mode)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
+
+
 def _run(arguments: Sequence[str]) -> int:
     if arguments[:1] == ["gil"]:  # a process that is really called gil: threadtop -p PID
         from threadtop import gil_report  # noqa: PLC0415
@@ -284,6 +284,11 @@ def _run(arguments: Sequence[str]) -> int:
     options, name, list_fields = parse(arguments)
     if list_fields:
         print("\n".join(field_lines()))
+        return EXIT_OK
+    if options.schema:
+        from threadtop import schema  # noqa: PLC0415 what reads /proc does without
+
+        print(schema.text())
         return EXIT_OK
     if options.page is not None:
         from threadtop import headless  # noqa: PLC0415
@@ -312,6 +317,8 @@ def _front(options: Options) -> int:
             from threadtop import explain  # noqa: PLC0415
 
             return explain.run(options, command)
+        if options.screenshot is not None:
+            return _screen(options, command, None)
         if options.pane is not None:
             from threadtop import pane_report  # noqa: PLC0415
 
@@ -348,16 +355,18 @@ def _kept_signals() -> Signals:
     return Signals()
 
 
-def _screen(options: Options, command: targets.Command | None, signals: Signals) -> int:
+def _screen(options: Options, command: targets.Command | None, signals: Signals | None) -> int:
     # Headless paths never import textual, and do without what only the screen needs.
     from threadtop import config  # noqa: PLC0415
-    from threadtop.tui import run  # noqa: PLC0415
+    from threadtop.tui import run, take_picture  # noqa: PLC0415
 
     warning = ""
     try:
         preferences = config.load(config.path())
     except UsageError as error:
         preferences, warning = config.Preferences(), f"{error} (the defaults are used)"
+    if signals is None:
+        return take_picture(options, preferences, command, warning)
     return run(options, preferences, command, warning, signals)
 
 
@@ -374,35 +383,10 @@ def _attached(options: Options, name: str | None) -> Options:
     """The options with names and tids resolved to processes that are there."""
     reader = ProcReader(descriptors=0)  # keeps none, and leaves the limit as a command is to inherit it
     if name is not None:
-        return replace(options, pids=frozenset({_chosen(reader, name, ask=not options.headless)}))
+        return replace(options, pids=frozenset({targets.chosen(reader, name, ask=not options.headless)}))
     if options.pids is not None:
         return replace(options, pids=frozenset(targets.thread_group(reader, pid) for pid in options.pids))
     return options
-
-
-def _chosen(reader: ProcReader, name: str, *, ask: bool) -> int:
-    if not ask:
-        return targets.sole(reader, name)
-    found = targets.matches(reader, name)
-    if not found:
-        raise targets.no_match(name)
-    if len(found) == 1:
-        return found[0].pid
-    print(targets.several(name, found))
-    while True:
-        try:
-            answer = input(f"Which one (1 to {min(len(found), targets.LISTED_MATCHES)}, or a PID; Enter for none)? ")
-        except EOFError:
-            answer = ""
-        if not answer.strip():
-            message = "nothing chosen"
-            raise TargetError(message)
-        number = int(answer) if answer.strip().isascii() and answer.strip().isdigit() else 0
-        if 1 <= number <= min(len(found), targets.LISTED_MATCHES):
-            return found[number - 1].pid
-        if number in {match.pid for match in found}:
-            return number
-        print("That is none of them.")
 
 
 def field_lines() -> list[str]:

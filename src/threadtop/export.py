@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "threadtop/1"
 _CPU_SHARES: Final = ("cpu_pct", "user_pct", "system_pct")
-_DIGITS: Final = {"percent": 2, "rate": 2}
+_DIGITS: Final = {"percent": 2, "bar": 2, "rate": 2}
 _GIL_SHARES: Final = (*("holds_pct", "wait_pct", "asleep_pct", "with_pct", "without_pct", "runq_pct", "blocked_pct"),)
 
 
@@ -174,18 +174,16 @@ def to_json(snapshot: Snapshot, table: Table) -> str:
 
 
 def _values(row: Row, keys: tuple[str, ...]) -> dict[str, Any]:
-    values = {}
-    for key in keys:
-        field = fields.BY_KEY[key]
-        value = field.value(row)
-        if value is text.SHARED:
-            value = None
-        elif isinstance(value, str):
-            value = clean(value)
-        elif isinstance(value, float):
-            value = round(value, _DIGITS.get(field.kind, 3))
-        values[key] = value
-    return values
+    return {key: figure(fields.BY_KEY[key], fields.BY_KEY[key].value(row)) for key in keys}
+
+
+def figure(field: Field, value: Any) -> Any:  # noqa: ANN401 a field's type is its kind
+    """A raw value as JSON has it: shares and rates with two digits, None for unknown and for what stands elsewhere."""
+    if value is text.SHARED:
+        return None
+    if isinstance(value, str):
+        return clean(value)
+    return round(float(value), _DIGITS.get(field.kind, 3)) if isinstance(value, float) else value
 
 
 def clean(value: str) -> str:

@@ -87,7 +87,7 @@ FIELDS: Final = (
     _field(
         "cpu_pct", "%CPU", 5, "percent", "cpu",
         "share of one core it ran on; a thread never exceeds 100",
-        "schedstat field 1 (ns); a process: its CPU clock", aliases=("cpu", "pcpu", "%cpu"),
+        "schedstat field 1 (ns); a process: its CPU clock", aliases=("cpu", "pcpu", "%cpu", "c"),
     ),
     _field(
         "user_pct", "%USR", 5, "percent", "user-kernel",
@@ -158,11 +158,12 @@ FIELDS: Final = (
     ),
     _field(
         "last_cpu", "P", 3, "number", "run-queue", "the CPU it ran on last", "stat field 39 (processor)",
-        aliases=("p", "psr", "processor"), level="thread",
+        aliases=("p", "psr", "processor", "cpuid"), level="thread",
     ),
     _field(
         "cpu_ns", "TIME+", 9, "cpu_time", "cpu", "CPU time since it started",
-        "schedstat field 1; a process: its CPU clock, ended threads included", aliases=("time", "time+", "cputime"),
+        "schedstat field 1; a process: its CPU clock, ended threads included",
+        aliases=("time", "time+", "cputime", "times", "cputimes", "bsdtime"),
     ),
     _field("pid", "PID", 7, "number", "processes", "process id (thread group id)", "/proc/PID", aliases=("tgid",)),
     _field(
@@ -175,21 +176,23 @@ FIELDS: Final = (
     ),
     _field("user", "USER", 8, "text", "permissions", "effective user of the process", "status, Uid",
            aliases=("euser", "uname")),
+    _field("uid", "UID", 6, "number", "permissions", "effective user id of the process", "status, Uid",
+           aliases=("euid",), level="process"),
     _field("priority", "PR", 3, "priority", "run-queue", "kernel priority: 20 + nice; below 0 real time",
-           "stat field 18", aliases=("pr", "pri")),
+           "stat field 18", aliases=("pr", "pri", "opri")),
     _field("nice", "NI", 3, "number", "run-queue", "nice value: -20 gets most, 19 least", "stat field 19",
            aliases=("ni",)),
     _field(
         "policy_name", "POL", 5, "text", "run-queue", "scheduling policy: other, fifo, rr, batch, idle, dl",
-        "stat field 41", aliases=("policy", "cls"), level="thread",
+        "stat field 41", aliases=("policy", "cls", "class", "sched"), level="thread",
     ),
     _field("rt_priority", "RT", 3, "number", "run-queue", "real-time priority, 1 to 99; 0 has none", "stat field 40",
            aliases=("rtprio",), level="thread"),
     _field("thread_count", "nTH", 5, "number", "cost", "threads of the process", "/proc/PID/task",
-           aliases=("nth", "nlwp", "threads"), level="process", descending=True),
+           aliases=("nth", "nlwp", "thcount", "threads"), level="process", descending=True),
     _field("rss_bytes", "RES", 6, "size", "processes",
            "memory of the process that is in RAM, shared by all its threads", "stat field 24 (rss)",
-           aliases=("res", "rss", "mem", "memory"), needs=(MEMORY,), level="process"),
+           aliases=("res", "rss", "rssize", "rsz", "mem", "memory"), needs=(MEMORY,), level="process"),
     _field("vsize_bytes", "VIRT", 6, "size", "cost", "address space of the process", "stat field 23 (vsize)",
            aliases=("virt", "vsz", "vsize"), needs=(MEMORY,), level="process"),
     _field("ppid", "PPID", 7, "number", "processes", "the parent's process id", "stat field 4"),
@@ -205,7 +208,12 @@ FIELDS: Final = (
     ),
     _field("name", "NAME", 15, "text", "processes",
            "name of the thread, at most 15 bytes; of a process, of its main thread", "stat field 2 (comm)",
-           aliases=("comm", "thread")),
+           aliases=("comm", "ucomm", "ucmd", "thread")),
+    _field(
+        "role", "ROLE", 17, "text", "processes",
+        "what the thread is for, as its name tells: collector, compiler, pool, event loop; a hint",
+        "stat field 2 (comm)", level="thread",
+    ),
     _field(
         "command", "COMMAND", 30, "text", "processes",
         "process [thread]; c shows the whole command line", "cmdline and comm", aliases=("cmd", "args"),
@@ -223,7 +231,7 @@ DEFAULT_COLUMNS: Final = (
 )
 # Left out, first to last, where the screen is too narrow for COMMAND to keep a fair width.
 SACRIFICES: Final = (
-    "wchan", "user_pct", "system_pct", "priority", "nice", "last_cpu", "user", "cpu_ns", "pid", "reason",
+    "role", "wchan", "user_pct", "system_pct", "priority", "nice", "last_cpu", "user", "cpu_ns", "pid", "reason",
     "invol_per_s", "gil_pct", "gil_wait_pct", "tid", "vol_per_s", "time_pct", "wait_pct", "state",
 )
 GIL_COLUMNS: Final = ("gil_pct", "gil_wait_pct")
@@ -235,7 +243,13 @@ JSON_PROCESS: Final = (
 JSON_THREAD: Final = (
     "tid", "name", "state", "cpu_pct", "user_pct", "system_pct", "wait_pct", "vol_per_s", "invol_per_s", "cpu_ns",
     "reason", "wchan", "last_cpu", "nice", "priority", "rt_priority", "policy_name",
+    "role",
 )
+ALWAYS_KNOWN: Final = frozenset({
+    "pid", "tid", "ppid", "user", "name", "command", "state", "last_cpu", "rt_priority", "policy_name",
+    "thread_count", "rss_bytes", "vsize_bytes",
+})
+"""Fields that are never None on a row on which they stand."""
 # fmt: on
 
 

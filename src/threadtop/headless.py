@@ -1,4 +1,4 @@
-"""Frames as text or JSON for pipes, scripts and CI; nothing here imports textual."""
+"""Frames as text, CSV or JSON for pipes, scripts and CI; nothing here imports textual."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from threadtop import bars, export, fields, query, source, text
+from threadtop import bars, export, fields, ps_format, query, source, text
 from threadtop.errors import EXIT_FAILURE, EXIT_OK
 from threadtop.interest import ALL_NEEDS, Interest
+from threadtop.procfs import ttys
+from threadtop.procfs.reader import ProcReader
 from threadtop.query import View
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from threadtop.cli import Options
+    from threadtop.query import Table
+    from threadtop.snapshot import Snapshot
     from threadtop.source import Source
     from threadtop.targets import Command
 
@@ -32,12 +36,10 @@ def run(options: Options, command: Command | None = None, source_: Source | None
     for the tallies of the watches to begin from.  A target that ends before that has left nothing to print, which
     is a failure.
     """
-    prepare_output(json=options.json)
+    prepare_output(json=options.json or options.csv)
     interval_s = options.interval_s or 1.0
-    view = options.view(View())
-    width = _width(options.width)
-    if width is not None and options.columns is None:
-        view = replace(view, columns=fields.fitting(view.columns, width))
+    writer = _Writer(options)
+    view = writer.view
     needs = view.needs() if not options.json else ALL_NEEDS
     # Named from the first pass on, so that the watches cover all of the first frame: they attach after that pass.
     named = options.pids or frozenset()
@@ -63,17 +65,45 @@ def run(options: Options, command: Command | None = None, source_: Source | None
                 how = f" ({command.outcome()})" if command is not None and command.outcome() else ""
                 print(f"threadtop: process {pids} has ended{how}", file=sys.stderr)
                 break
-            table = query.table(snapshot, view)
-            if options.json:
-                sys.stdout.write(export.to_json(snapshot, table) + "\n")
-            else:
-                frame = "\n".join(export.text_lines(snapshot, table, width))
-                sys.stdout.write(("\n" if frames else "") + (frame if can_print(_BLOCKS) else bars.plain(frame)) + "\n")
+            sys.stdout.write(writer.frame(snapshot, query.table(snapshot, view)))
             sys.stdout.flush()
             frames += 1
     finally:
         live.close()
     return EXIT_OK if frames else EXIT_FAILURE
+
+
+class _Writer:
+    """Makes frames in the format that was asked for; the first one is not like the others."""
+
+    def __init__(self, options: Options) -> None:
+        """Nothing written yet."""
+        self._options = options
+        self._frames = 0
+        self._width = _width(options.width)
+        self.view = options.view(ps_format.VIEW if options.format else View())
+        if options.csv:
+            self.view = replace(self.view, full_command=True)  # whole command lines, as in JSON
+        if self._width is not None and options.columns is None and not (options.format or options.csv):
+            self.view = replace(self.view, columns=fields.fitting(self.view.columns, self._width))
+
+    def frame(self, snapshot: Snapshot, table: Table) -> str:
+        """What to write for a snapshot, its last line ended."""
+        is_first = not self._frames
+        self._frames += 1
+        if self._options.json:
+            return export.to_json(snapshot, table) + "\n"
+        if self._options.csv:
+            from threadtop import delimited  # noqa: PLC0415 JSON and text do without
+
+            return (delimited.heading(table.columns) if is_first else "") + delimited.rows(snapshot, table)
+        gap = "" if is_first else "\n"
+        if self._options.format:
+            named = ttys.read(ProcReader(descriptors=0), dict.fromkeys(row.pid for row in table.rows))
+            lines = ps_format.lines(snapshot, table, named, self._width)
+            return gap + "".join(f"{line}\n" for line in lines)
+        frame = gap + "\n".join(export.text_lines(snapshot, table, self._width)) + "\n"
+        return frame if can_print(_BLOCKS) else bars.plain(frame)
 
 
 def prepare_output(*, json: bool) -> None:

@@ -16,8 +16,7 @@ class Interest(NamedTuple):
 
     ``visible`` holds (pid, tid) pairs on screen; ``attached`` limits the pass to these processes;
     ``needs`` names the costly reads that some shown column wants; ``everything`` reads all threads
-    whole (headless output shows them all); ``details`` are the processes whose overview is open; ``asked`` is the open
-    pane with facts of its own; ``gil`` are
+    whole (headless output shows them all); ``asked`` is the open pane with facts of its own; ``gil`` are
     those whose GIL is to be watched, if they have one (attached, opened, under the cursor); ``waits`` those whose
     blocked threads are to be looked at many times a second, and whose locks are read.
     """
@@ -26,7 +25,6 @@ class Interest(NamedTuple):
     attached: frozenset[int] | None = None
     needs: frozenset[str] = ALL_NEEDS
     everything: bool = False
-    details: frozenset[int] = frozenset()
     gil: frozenset[int] = frozenset()
     waits: frozenset[int] = frozenset()
     asked: Asked | None = None

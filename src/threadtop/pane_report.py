@@ -16,17 +16,19 @@ from threadtop.interest import ALL_NEEDS, Interest
 from threadtop.query import View
 from threadtop.sheets import document, render
 from threadtop.sheets.sheet import Subject
+from threadtop.sheets.stacks import NATIVE, PAUSED, PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from threadtop.cli import Options
     from threadtop.sheets.sheet import Kind
+    from threadtop.sheets.stacks import StacksFacts
     from threadtop.snapshot import ProcessRow, Snapshot
     from threadtop.source import Source
     from threadtop.targets import Command
 
-THREADS, FINDINGS, THREAD = "threads", "findings", "thread"
+THREADS, FINDINGS, THREAD, STACKS = "threads", "findings", "thread", "stacks"
 NAMES: Final = (THREADS, FINDINGS, *(kind.name for kind in sheets.KINDS))
 """What --pane takes: two that are lists of rows, and those of fields."""
 _WIDE: Final = 120  # cells of a line into a pipe
@@ -86,18 +88,29 @@ def _snapshot(live: Source, options: Options, pid: int, kind: Kind | None, tid: 
     if not wide:
         interest = interest._replace(attached=near, everything=True)
     live.read(interest)
+    if kind is not None and kind.has_facts:  # read twice: rates, and what is looked for a little in each reading
+        interest = interest._replace(asked=Asked(kind.name, pid, tid, options.part, options.wants))
     time.sleep(_LOOKS_S)
     live.read(interest)
     time.sleep(options.interval_s or 1.0)
-    if kind is not None and kind.has_facts:
-        interest = interest._replace(asked=Asked(kind.name, pid, tid, options.part, options.wants))
     return live.read(interest)
+
+
+def _traced(process: ProcessRow, wants: frozenset[str]) -> StacksFacts:
+    """The stacks, asked for now; raises StacksError where they cannot be had."""
+    from threadtop import traces  # noqa: PLC0415 the other panes do without
+
+    how = NATIVE if NATIVE in wants else PAUSED if PAUSED in wants else PYTHON
+    found, paused = traces.read(how, process.pid, process.gil.idents if process.gil is not None else {})
+    return traces.tools()._replace(how=how, traces=found, paused_s=paused.seconds)
 
 
 def _subject(snapshot: Snapshot, process: ProcessRow, kind: Kind, tid: int, options: Options) -> Subject:
     found = snapshot.inside
     facts = found.facts if found is not None and found.asked.pane == kind.name else None
-    return Subject(snapshot, process, facts, tid, wants=options.wants)
+    if kind.name == STACKS:
+        facts = _traced(process, options.wants)
+    return Subject(snapshot, process, facts, tid, options.part, options.wants)
 
 
 def _document(snapshot: Snapshot, process: ProcessRow, kind: Kind | None, tid: int, options: Options) -> dict[str, Any]:

@@ -67,7 +67,6 @@ def snapshot(before: Sample | None, now: Sample, last: Snapshot | None = None) -
         cost=now.cost,
         own_cpu_pct=own_cpu_pct,
         notes=now.notes,
-        details=now.details,
         inside=now.inside,
     )
 

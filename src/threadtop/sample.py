@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from threadtop.blocked import BlockedOn, LocksSample, WaitSample
     from threadtop.inside.asked import Found
-    from threadtop.procfs.details import ProcessDetails
 
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 TICK_NS: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")  # of utime and stime in stat
@@ -145,8 +144,8 @@ class SleepTally(NamedTuple):
     """How long the sleeps of one thread were that bursts of readings have seen whole since its watch began.
 
     From ``schedstat``, time in the run queue left out.  ``short`` were under a millisecond, ``sharp`` as long as
-    CPython's switch interval of 5 ms as far as the readings can tell; ``near`` missed that by less than a
-    millisecond, ``other`` is what was shorter still, ``longer`` what outlasted it by more.
+    CPython's switch interval of 5 ms as far as the readings can tell, and the thread not seen to run on after it;
+    ``near`` missed that by less than a millisecond, ``longer`` outlasted it by more, ``other`` are the rest.
     """
 
     short: int = 0
@@ -222,11 +221,11 @@ class WatchCost(NamedTuple):
 class Sample(NamedTuple):
     """One pass over the machine: monotonic ``at_ns`` at its start and wall clock ``time`` in s.
 
-    ``users`` names the uids that occur, ``details`` holds the processes whose overview is open, ``notes``
-    say what could not be read and why.  ``gils`` holds the watched Python processes, ``watch`` what that costs.
-    ``waits`` holds the processes whose blocked threads are looked at many times a second, ``wait_watch`` what that
-    costs.  ``blocked`` says by (pid, tid) what threads sleep in, of those on screen and of processes that are looked
-    at closely; ``locks`` holds the futexes of the latter; ``inside`` the facts of the open pane.
+    ``users`` names the uids that occur, ``notes`` say what could not be read and why.  ``gils`` holds the watched
+    Python processes, ``watch`` what that costs.  ``waits`` holds the processes whose blocked threads are looked at many
+    times a second, ``wait_watch`` what that costs.  ``blocked`` says by (pid, tid) what threads sleep in, of those on
+    screen and of processes that are looked at closely; ``locks`` holds the futexes of the latter; ``inside`` the facts
+    of the open pane.
     """
 
     at_ns: int
@@ -234,7 +233,6 @@ class Sample(NamedTuple):
     host: HostSample
     processes: dict[int, ProcessSample]
     users: Mapping[int, str]
-    details: Mapping[int, ProcessDetails]
     cost: Cost
     notes: tuple[str, ...]
     gils: Mapping[int, GilSample] = {}

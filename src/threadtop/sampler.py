@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from threadtop.descriptors import Descriptors
 from threadtop.errors import DeniedError, GoneError
 from threadtop.interest import CMDLINE, MEMORY, Interest
-from threadtop.procfs import details, parse
+from threadtop.procfs import parse
 from threadtop.runs import Runs
 from threadtop.sample import Cost, HostSample, ProcessSample, Sample
 from threadtop.tasks import Process, Task
@@ -25,7 +25,6 @@ from threadtop.whole import PidReusedError, Whole
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from threadtop.procfs.details import ProcessDetails
     from threadtop.procfs.reader import ProcReader
 
 EAGER_THREADS: Final = 2000  # read whole in the first pass; beyond that the sweep catches up
@@ -91,7 +90,6 @@ class Sampler:
             host=host,
             processes=processes,
             users=self._users,
-            details=self._details(),
             cost=Cost(
                 pass_ns=time.monotonic_ns() - started_ns,
                 own_cpu_ns=time.process_time_ns(),
@@ -121,10 +119,6 @@ class Sampler:
             self._forget(self._processes[gone])
         self._denied = {pid: retry for pid, retry in self._denied.items() if pid in listed}
         return pids
-
-    def _details(self) -> dict[int, ProcessDetails]:
-        read = {pid: details.read(self._reader, pid) for pid in self._interest.details}
-        return {pid: found for pid, found in read.items() if found is not None}
 
     def _notes(self) -> tuple[str, ...]:
         notes = []

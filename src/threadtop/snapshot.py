@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from threadtop import time_rows
-from threadtop.gil_rows import Estimate as Estimate  # noqa: PLC0414 these four are found here, too
+from threadtop import roles, time_rows
+from threadtop.gil_rows import Estimate as Estimate  # noqa: PLC0414 these are found here, too
 from threadtop.gil_rows import GilLockRow as GilLockRow  # noqa: PLC0414
 from threadtop.gil_rows import GilRow as GilRow  # noqa: PLC0414
 from threadtop.gil_rows import GilShare as GilShare  # noqa: PLC0414
+from threadtop.host_rows import CgroupRow as CgroupRow  # noqa: PLC0414
+from threadtop.host_rows import CpuShare as CpuShare  # noqa: PLC0414
+from threadtop.host_rows import HostRow as HostRow  # noqa: PLC0414, TC001
+from threadtop.host_rows import Totals as Totals  # noqa: PLC0414, TC001
 from threadtop.procfs import reasons
 
 if TYPE_CHECKING:
@@ -22,7 +26,6 @@ if TYPE_CHECKING:
     from threadtop.circumstances import Circumstances
     from threadtop.inside.asked import Found
     from threadtop.lock_rows import LocksRow
-    from threadtop.procfs.details import ProcessDetails
     from threadtop.sample import Cost
     from threadtop.time_rows import TimeShare
 
@@ -69,11 +72,11 @@ class ThreadRow(NamedTuple):
         """Where its time went: sampled where its process is looked at closely, else from one look; None not known."""
         if self.sampled is not None or self.cpu_pct is None:
             return self.sampled
-        call, target, why_not = "", "", ""
-        if self.blocked is not None:
-            call, target, why_not = self.blocked.call, self.blocked.target, self.blocked.why_not
+        call, target, descriptors, why_not = "", "", None, ""
+        if (blocked := self.blocked) is not None:
+            call, target, descriptors, why_not = blocked.call, blocked.target, blocked.descriptors, blocked.why_not
         state = "I" if self.kernel and self.state == "S" else self.state
-        kind = None if state == "R" else reasons.kind(state, self.wchan, call, target)
+        kind = None if state == "R" else reasons.kind(state, self.wchan, call, target, descriptors)
         user_pct, system_pct = time_rows.modes(self.cpu_pct, self.user_pct, self.system_pct)
         share = time_rows.by_one_look(user_pct, system_pct, self.wait_pct or 0.0, kind, why_not)
         return time_rows.with_gil(share, self.gil_wait_pct, self.gil.samples) if self.gil else share
@@ -128,6 +131,14 @@ class ThreadRow(NamedTuple):
     def tid_hex(self) -> str:
         """The tid in hexadecimal, as a JVM's thread dump has it."""
         return f"{self.tid:#x}"
+
+    @property
+    def role(self) -> str | None:
+        """What it is for, as its name tells; None where that says nothing."""
+        if self.kernel:
+            return "kernel"
+        known = roles.role(self.process, self.name, is_main=self.tid == self.pid)
+        return known or ("native" if self.gil is not None and self.gil.is_python is False else None)
 
     @property
     def policy_name(self) -> str:
@@ -294,60 +305,6 @@ def _sum_of_shares(values: Iterable[float | None]) -> float | None:
 Row: TypeAlias = ThreadRow | ProcessRow | GroupRow
 
 
-class CgroupRow(NamedTuple):
-    """CPU quota in cores and the share of periods in which the group was throttled, in %."""
-
-    quota_cores: float
-    throttled_pct: float | None
-
-
-class HostRow(NamedTuple):
-    """The machine over the last interval; CPU in % of one core each, None before two samples."""
-
-    hostname: str
-    boot_time: float
-    uptime_s: float
-    load: tuple[float, float, float]
-    cpu: CpuShare | None
-    cores: tuple[CpuShare, ...]
-    switches_per_s: float | None
-    memory_total_bytes: int
-    memory_used_bytes: int
-    swap_total_bytes: int
-    swap_used_bytes: int
-    pressure_cpu: float | None
-    pressure_io: float | None
-    pressure_memory: float | None
-    cgroup: CgroupRow | None
-
-
-class CpuShare(NamedTuple):
-    """Where the time of the machine or of one core went, in % of it; the rest was idle."""
-
-    user_pct: float
-    system_pct: float
-    iowait_pct: float
-    steal_pct: float
-
-    @property
-    def busy_pct(self) -> float:
-        """User and system time together."""
-        return self.user_pct + self.system_pct
-
-
-class Totals(NamedTuple):
-    """Sums over all rows of a snapshot."""
-
-    processes: int
-    threads: int
-    thread_states: Mapping[str, int]
-    process_states: Mapping[str, int]
-    vol_per_s: float | None
-    invol_per_s: float | None
-    waiting_threads: int
-    waiting_cores: float
-
-
 Sureness: TypeAlias = Literal["exact", "sampled", "estimate", "suspicion", "none"]
 """How sure a finding is: exact from counters or memory, sampled shares, inferred, or only a suspicion."""
 
@@ -392,7 +349,6 @@ class Snapshot(NamedTuple):
     cost: Cost
     own_cpu_pct: float | None
     notes: tuple[str, ...]
-    details: Mapping[int, ProcessDetails] = {}
     findings: tuple[Finding, ...] = ()
     watch_pct: float | None = None
     watch_per_s: float | None = None

@@ -38,10 +38,11 @@ class StacksError(ThreadtopError):
 
 
 class Stack(NamedTuple):
-    """One thread: the name that Python gave it ("" for none) and its frames as text, innermost first."""
+    """One thread: its name ("" for none) and its frames as text, innermost first; ``has_gil`` None is not known."""
 
     name: str
     frames: tuple[str, ...]
+    has_gil: bool | None = None
 
 
 class Stacks(NamedTuple):
@@ -66,12 +67,12 @@ def program() -> str:
     return found
 
 
-def ask(pid: int, timeout_s: float = TIMEOUT_S) -> Stacks:
+def ask(pid: int, timeout_s: float = TIMEOUT_S, *, is_paused: bool = False) -> Stacks:
     """The stacks of a process now, in 10 to 30 ms of py-spy; raises StacksError.
 
     A process that is not paused changes its frames as they are read: py-spy gives up then, and is asked again.
     """
-    command = [program(), "dump", "--json", "--nonblocking", "--pid", str(pid)]
+    command = [program(), "dump", "--json", *(() if is_paused else ("--nonblocking",)), "--pid", str(pid)]
     deadline = time.monotonic() + timeout_s
     complaint = ""
     for _ in range(ATTEMPTS):
@@ -173,7 +174,8 @@ def _thread(said: dict[str, Any]) -> tuple[int | None, int, Stack]:
     tid, ident = said.get("os_thread_id"), said.get("thread_id")
     frames = tuple(_frame(frame) for frame in (said.get("frames") or ())[:MOST_FRAMES])
     name = str(said.get("thread_name") or "")[:MOST_LETTERS]
-    return _number(tid), _number(ident) or 0, Stack(name, frames)
+    owns = said.get("owns_gil")
+    return _number(tid), _number(ident) or 0, Stack(name, frames, owns if isinstance(owns, bool) else None)
 
 
 def _number(said: object) -> int | None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -110,6 +111,32 @@ def sole(reader: ProcReader, name: str, remedy: str = "choose one with -p PID") 
         message = f"{several(name, found)}\nthreadtop: {name!r} is not one process"
         raise UsageError(message, remedy)
     return found[0].pid
+
+
+def chosen(reader: ProcReader, name: str, *, ask: bool) -> int:
+    """The process of this name; where there are several, the one the user chooses (``ask``), else as ``sole``."""
+    if not ask:
+        return sole(reader, name)
+    found = matches(reader, name)
+    if not found:
+        raise no_match(name)
+    if len(found) == 1:
+        return found[0].pid
+    sys.stdout.write(f"{several(name, found)}\n")
+    while True:
+        try:
+            answer = input(f"Which one (1 to {min(len(found), LISTED_MATCHES)}, or a PID; Enter for none)? ")
+        except EOFError:
+            answer = ""
+        if not answer.strip():
+            message = "nothing chosen"
+            raise TargetError(message)
+        number = int(answer) if answer.strip().isascii() and answer.strip().isdigit() else 0
+        if 1 <= number <= min(len(found), LISTED_MATCHES):
+            return found[number - 1].pid
+        if number in {match.pid for match in found}:
+            return number
+        sys.stdout.write("That is none of them.\n")
 
 
 def several(name: str, found: Sequence[Match]) -> str:

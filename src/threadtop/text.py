@@ -12,8 +12,15 @@ from typing import Final
 
 from threadtop.snapshot import Estimate
 
+
+class Sign(str):
+    """A text that is told by its identity: a thread may have the same name."""
+
+    __slots__ = ()
+
+
 UNKNOWN: Final = "-"
-SHARED: Final = "·"
+SHARED: Final = Sign("·")
 ELLIPSIS: Final = "…"
 FILLER: Final = "\0"
 
@@ -179,7 +186,7 @@ _SPARKS: Final = " ▁▂▃▄▅▆▇█"
 def sparkline(values: list[float | None], width: int, top: float) -> str:
     """The last ``width`` values as columns of up to eight eighths of ``top``; unknown is a dot."""
     shown = values[-width:] if width > 0 else []
-    marks = []
+    marks: list[str] = []
     for value in shown:
         if value is None:
             marks.append(SHARED)

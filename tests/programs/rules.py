@@ -1,16 +1,24 @@
 """Programs with a known answer for the rules of findings; ``rules.py MODE``, ends with standard input.
 
-Prints ``ready PID``.  Modes are its functions.
+Prints ``ready PID``, or ``skip`` and why it cannot do that here.  Modes are its functions.
 """
 
+import hashlib
+import mmap
 import os
 import select
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+
+DISK_FOLDER = "/var/tmp"  # noqa: S108 on a disk, where /tmp may be memory
+DISK_PIECE, DISK_PIECES = 1 << 20, 16
+WORKERS = 6  # of a pool
+MIX = 300  # processes of a desktop
 
 
 def forever(work: Callable[[], object]) -> Callable[[], None]:
@@ -80,6 +88,67 @@ def starved() -> None:
         forever(lambda: None)()
 
 
+def priority() -> None:
+    """Computes at nice 19 beside a process at nice 0, on one CPU."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    if os.fork() == 0:
+        forever(lambda: None)()
+    os.nice(19)
+    started(forever(lambda: None))
+
+
+def throttled() -> None:
+    """Computes; whoever starts it puts it where that is limited."""
+    started(forever(lambda: None))
+
+
+def spinning() -> None:
+    """One thread computes without a system call, and without the GIL; nothing else moves."""
+    started(lambda: hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1) and None)
+
+
+def disk() -> None:
+    """Two threads read from the disk, and not from memory."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=DISK_FOLDER) as file:
+            file.write(bytes(DISK_PIECE * DISK_PIECES))
+            file.flush()
+            os.fsync(file.fileno())
+            descriptor = os.open(file.name, os.O_RDONLY | os.O_DIRECT)
+        os.preadv(descriptor, [mmap.mmap(-1, DISK_PIECE)], 0)
+    except OSError as error:
+        print(f"skip no file to read around memory in {DISK_FOLDER}: {error}", flush=True)
+        sys.exit()
+
+    def read() -> None:
+        piece = mmap.mmap(-1, DISK_PIECE)
+        while True:
+            for number in range(DISK_PIECES):
+                os.preadv(descriptor, [piece], number * DISK_PIECE)
+
+    started(read, read)
+
+
+def peer() -> None:
+    """A pool of clients of one slow server."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=WORKERS)
+    if os.fork() == 0:
+        clients = [listener.accept()[0] for _ in range(WORKERS)]
+        while True:
+            for client in clients:
+                client.recv(64)
+                time.sleep(0.1)
+                client.send(b"x")
+
+    def client() -> None:
+        connection = socket.create_connection(listener.getsockname())
+        while True:
+            connection.send(b"x")
+            connection.recv(64)
+
+    started(*[client] * WORKERS)
+
+
 def hot() -> None:
     """One of eight threads computes, the others wait for ever."""
     pool()
@@ -137,6 +206,15 @@ def jobs() -> None:
         os.waitpid(pid, 0)
 
     started(*[forever(job)] * 4)
+
+
+def mix() -> None:
+    """A desktop: hundreds of processes that sleep, some of which wake now and then."""
+    for number in range(MIX):
+        if os.fork() == 0:
+            while True:
+                time.sleep(0.5 + number % 30)
+                sum(range(1000))
 
 
 if __name__ == "__main__":

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from threadtop.errors import DeniedError, GoneError
 from threadtop.gil import elf, layout, rights, runtime
+from threadtop.gil.exact import MemoryProbe
 from threadtop.gil.identity import Identity, by_name, identify, named_version
 from threadtop.gil.memory import Memory
-from threadtop.gil.probe import MemoryProbe, Probe
 from threadtop.gil.wchan import WchanProbe
 from threadtop.procfs import parse
 from threadtop.sample import GIL_OFF
 
 if TYPE_CHECKING:
+    from threadtop.gil.probe import Probe
     from threadtop.procfs.reader import ProcReader
     from threadtop.sample import Grade
 

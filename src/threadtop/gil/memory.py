@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from threadtop.errors import GoneError, ThreadtopError
@@ -30,11 +31,14 @@ class Memory:
         if descriptor is None:
             message = "no descriptor is free"
             raise ThreadtopError(message)
-        self.descriptor = descriptor
+        self._descriptor = descriptor
+        # pread(size, address): unchecked, for what is read each 10 ms.  Its caller is ready for OSError, OverflowError
+        # and fewer bytes, and has ``read`` say what they mean.
+        self.pread = partial(os.pread, descriptor)
 
     def close(self) -> None:
         """Give the descriptor back."""
-        self._reader.drop(self.descriptor)
+        self._reader.drop(self._descriptor)
 
     def read(self, address: int, size: int) -> bytes:
         """Exactly ``size`` bytes; raises BadAddressError, and GoneError once the process ended or ran exec.
@@ -45,7 +49,7 @@ class Memory:
         if not 0 < address < TOP or not 0 < size <= MOST_BYTES:
             raise BadAddressError
         try:
-            raw = os.pread(self.descriptor, size, address)
+            raw = os.pread(self._descriptor, size, address)
         except OSError as error:
             raise BadAddressError from error
         if len(raw) != size:

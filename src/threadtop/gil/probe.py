@@ -8,19 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from threadtop.errors import DeniedError, GoneError
-from threadtop.gil.memory import BadAddressError
 from threadtop.procfs import parse
-from threadtop.sample import GilLock, GilMoment, GilTally
+from threadtop.sample import GilTally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from threadtop.gil.memory import Memory
-    from threadtop.gil.runtime import Lock, Runtime
     from threadtop.procfs.reader import ProcReader
 
 HELD, ASLEEP, WAITED, RAN, BLOCKED = range(5)
@@ -32,15 +26,12 @@ REST_ROUNDS: Final = 100  # a thread at rest is looked at once in so many rounds
 REST_LOOKS: Final = 6  # threads at rest looked at in one round, at most
 MOST_LOOKS: Final = 32  # others in one round, at most; what there is more comes in turn
 SORT_ROUNDS: Final = 10  # rounds between two divisions into those at rest and the others
-MOST_MOMENTS: Final = 4000
 REFRESH_NS: Final = 1_000_000_000
 SOON_NS: Final = 100_000_000
 REFRESH_SHARE: Final = 400  # walking all thread states may take one part in so many of the time
 SOON_SHARE: Final = 200  # and one in so many where a holder is unknown, as when threads come and go all the time
 MEMORY_DESCRIPTORS: Final = 16  # not kept on threads, however many there are: a process more must be attached
-OFF_PERIOD_S: Final = 0.5  # a free-threaded build may switch its GIL on at any time (PEP 703)
-UNKNOWN_HOLDER: Final = -1
-_CALL_BYTES: Final = 256
+LINE_BYTES: Final = 256  # more than any of the files that a look reads
 
 
 class Thread:
@@ -206,17 +197,16 @@ class Probe:
         """The file that a look reads; b"" if the thread has ended."""
         if self.threads.get(thread.tid) is not thread:
             return b""  # forgotten since the last division
-        descriptor = thread.descriptor
-        self._reader.reads[self.file] += 1
+        limit = self._reader.limit
         try:
-            if descriptor is not None:
-                return os.pread(descriptor, _CALL_BYTES, 0)
-            limit = self._reader.limit
-            if self._reader.kept < (limit // 2 if thread.is_resting else limit - MEMORY_DESCRIPTORS):
+            if thread.descriptor is None and self._reader.kept < (
+                limit // 2 if thread.is_resting else limit - MEMORY_DESCRIPTORS
+            ):
                 thread.descriptor = self._reader.keep(self._pid, thread.tid, self.file)
-                if thread.descriptor is not None:
-                    return os.pread(thread.descriptor, _CALL_BYTES, 0)
-            return self._reader.read_task(self._pid, thread.tid, self.file)
+            if thread.descriptor is None:
+                return self._reader.read_task(self._pid, thread.tid, self.file)
+            self._reader.reads[self.file] += 1
+            return os.pread(thread.descriptor, LINE_BYTES, 0)
         except (ProcessLookupError, GoneError):
             self._forget(thread.tid)
             return b""
@@ -229,8 +219,10 @@ class Probe:
     def _judge(self, thread: Thread) -> int | None:
         """What a look at a thread that does not hold the GIL finds; None if it has ended."""
         line = self._read(thread)
-        if not line:
-            return None
+        return self._note(thread, line) if line else None
+
+    def _note(self, thread: Thread, line: bytes) -> int:
+        """What a line says of a thread, which is remembered by it."""
         if line == thread.line and thread.kind == BLOCKED and self.has_fixed_words:
             thread.quiet += 1
             return BLOCKED
@@ -248,145 +240,3 @@ class Probe:
             tid: GilTally(tid in known if known else None, thread.looks, *thread.weights)
             for tid, thread in self.threads.items()
         }
-
-
-class MemoryProbe(Probe):
-    """Exact: the lock's own words in memory, and in which futex each thread sleeps (``syscall``)."""
-
-    file = "syscall"
-
-    def __init__(
-        self, reader: ProcReader, pid: int, memory: Memory, attach: Callable[[dict[int, int]], Runtime]
-    ) -> None:
-        """Look at ``pid`` through ``memory``; ``attach`` finds its CPython, given its threads."""
-        super().__init__(reader, pid)
-        self._memory = memory
-        self.runtime = attach(self._inner)
-        self.holder_call: str | None = None
-        self._moments: deque[GilMoment] = deque(maxlen=MOST_MOMENTS)
-        self._counts: dict[int, list[int]] = {}  # by a lock's address: rounds, locked, switches
-        self._words: frozenset[int] = frozenset()
-        self._words_round = -1
-        self.has_fixed_words = self.runtime.is_glibc
-        self._futex = b"%d 0x" % self.runtime.futex
-        self._reader.read_task(pid, pid, self.file)  # raises DeniedError now, not later
-
-    @property
-    def tids(self) -> frozenset[int]:
-        """The threads that CPython knows."""
-        return self.runtime.tids
-
-    def _refresh(self) -> None:
-        super()._refresh()
-        before = [lock.address for lock in self.runtime.locks]
-        self.runtime.refresh(self._inner)
-        locks = self.runtime.locks
-        if [lock.address for lock in locks] != before:
-            for thread in self.threads.values():
-                thread.line = b""  # what it sleeps in may be a lock now, or be one no longer
-            addresses = {lock.address for lock in locks}
-            self._counts = {address: counts for address, counts in self._counts.items() if address in addresses}
-        self.period_s = 0.0 if any(lock.is_enabled for lock in locks) else OFF_PERIOD_S
-
-    def _round(self, now_ns: int) -> None:
-        if self.period_s:
-            self.rounds -= 1  # the GIL is off: nothing is looked at
-            return
-        held: dict[int, int] = {}
-        holders = []
-        self.holder_call = None
-        for lock in self.runtime.locks:
-            tid, kind = self._holder(lock, now_ns) if lock.is_enabled else (0, HELD)
-            holders.append(tid)
-            if tid > 0:
-                held[tid] = kind
-        asleep = tuple(tid for tid, kind in held.items() if kind == ASLEEP)
-        self._moments.append(GilMoment(now_ns, tuple(holders), asleep))
-        now = self.rounds
-        for thread in self._due():
-            found = held.get(thread.tid)
-            if found is None:
-                found = self._judge(thread)
-                if found is None:
-                    continue
-            thread.credit(found, now)
-
-    def _holder(self, lock: Lock, now_ns: int) -> tuple[int, int]:
-        """Who holds a lock (0: nobody, -1: somebody unknown), and whether HELD, ASLEEP, or stopped: BLOCKED."""
-        runtime = self.runtime
-        try:
-            state = runtime.state(lock)
-        except BadAddressError:  # its interpreter has ended: the next walk will say
-            self._refresh_soon(now_ns)
-            return UNKNOWN_HOLDER, HELD
-        counts = self._counts.setdefault(lock.address, [0, 0, 0])
-        counts[0] += 1
-        counts[2] = state.switches
-        if not state.is_locked:
-            return 0, HELD
-        counts[1] += 1
-        tid = runtime.tid(state.holder, self._inner)
-        thread = self.threads.get(tid) if tid is not None else None
-        if thread is None:
-            self._refresh_soon(now_ns)
-            return UNKNOWN_HOLDER, HELD
-        if thread.is_resting:
-            self._wake(thread)
-        line = self._read(thread)
-        kind = HELD
-        if line and not line.startswith(b"running"):
-            if runtime.state(lock) != state:
-                return thread.tid, HELD  # it let go as we looked, but had it: short holds count as well
-            # A holder that waits for the lock's own mutex is about to hand over; one that a signal or a tracer
-            # (gdb, py-spy) has stopped did not go to sleep.
-            kind = HELD if self._classify(line) == WAITED else BLOCKED if self._is_stopped(thread.tid) else ASLEEP
-        self.holder_call = line.decode("ascii", "replace").strip() or None
-        return thread.tid, kind
-
-    def _is_stopped(self, tid: int) -> bool:
-        """Whether it is in state T or t (proc(5), stat)."""
-        try:
-            stat = self._reader.read_task(self._pid, tid, "stat")
-        except (GoneError, DeniedError):
-            return False
-        return stat[stat.rfind(b")") :][2:3] in {b"T", b"t"}
-
-    def _classify(self, line: bytes) -> int:
-        if line.startswith(b"running"):
-            return RAN
-        if not line.startswith(self._futex):
-            return BLOCKED
-        try:
-            address = int(line.split(None, 2)[1], 16)
-        except (IndexError, ValueError):
-            return BLOCKED
-        form = self.runtime.layout
-        for lock in self.runtime.locks:
-            if form.gil_cond <= address - lock.address < form.gil_size:
-                return WAITED
-        if not self.runtime.is_glibc:
-            if self._words_round != self.rounds:
-                self._words_round = self.rounds
-                self._words = frozenset().union(*map(self.runtime.waiters, self.runtime.locks))
-            if address in self._words:
-                return WAITED
-        return BLOCKED
-
-    def locks(self) -> tuple[GilLock, ...]:
-        """The locks with their tallies."""
-        found = []
-        for lock in self.runtime.locks:
-            rounds, locked, switches = self._counts.get(lock.address, (0, 0, 0))
-            found.append(GilLock(lock.interpreters, lock.is_enabled, lock.interval_us, rounds, locked, switches))
-        return tuple(found)
-
-    def take_moments(self) -> tuple[GilMoment, ...]:
-        """The rounds since the last call."""
-        moments = tuple(self._moments)
-        self._moments.clear()
-        return moments
-
-    def close(self) -> None:
-        """Give the memory back, too."""
-        super().close()
-        self._memory.close()

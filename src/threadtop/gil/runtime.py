@@ -100,10 +100,11 @@ class Runtime:
         self._tid_offset: int | None = None
         self._likely_offset = PTHREAD_TIDS[place.machine, place.is_glibc]
         first = form.gil_last_holder
-        self._state = struct.Struct(
+        self.words = struct.Struct(
             f"<Q{form.gil_locked - first - 8}xi{form.gil_switch_number - form.gil_locked - 4}xQ"
         )  # last_holder, locked, switch_number, in this order in every version
-        self._state_offset = first
+        self.words_offset = first
+        self.name_offset = form.native_thread_id  # of a thread state: its tid; None before 3.11
         # What a walk needs of a thread state, in one read.
         fields = form.thread_next, form.thread_interp, self._thread_id
         self._span_start, self._span_size = min(fields), max(fields) + 8 - min(fields)
@@ -212,8 +213,8 @@ class Runtime:
 
     def state(self, lock: Lock) -> State:
         """Who holds a lock, in one read; raises BadAddressError or GoneError."""
-        holder, locked, switches = self._state.unpack(
-            self._memory.read(lock.address + self._state_offset, self._state.size)
+        holder, locked, switches = self.words.unpack(
+            self._memory.read(lock.address + self.words_offset, self.words.size)
         )
         return State(holder, locked == 1, switches)
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
 from threadtop.gil import bursts
 from threadtop.gil.attach import Attached, attach
+from threadtop.gil.exact import MemoryProbe
 from threadtop.gil.memory import BadAddressError
-from threadtop.gil.probe import MOST_LOOKS, MemoryProbe
+from threadtop.gil.probe import MOST_LOOKS
 from threadtop.gil.runtime import NotPythonError, NotReadyError, UnknownError
 from threadtop.gil.wchan import WchanProbe
 from threadtop.sample import GilSample, WatchCost
@@ -38,6 +39,7 @@ MOST_LATER_S: Final = 60.0  # what stays no CPython is looked at ever more rarel
 BAD_LOOKS: Final = 20  # failed in a row: it is not what it was
 PACE_ROUNDS: Final = 16  # rounds between two looks at the own cost
 _SMOOTHING: Final = 0.3
+_FAILURES: Final = (BadAddressError, GoneError, DeniedError, NotReadyError, UnknownError, ThreadtopError, OSError)
 
 
 class Target:
@@ -48,6 +50,8 @@ class Target:
         self.pid = pid
         self.start_ticks = start_ticks
         self.attached: Attached | None = None
+        self.probe: Probe | None = None
+        self.is_exact = False  # there is nothing better to attach to
         self.began = 0
         self.try_at_ns = 0
         self.bad_looks = 0
@@ -56,16 +60,17 @@ class Target:
         self.soon_tries = SOON_TRIES
         self.is_python: bool | None = None
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether there is nothing better to attach to."""
-        return self.attached is not None and self.attached.grade == "exact"
+    def attach(self, attached: Attached | None) -> None:
+        """Watch it this way from now on."""
+        self.attached = attached
+        self.probe = attached and attached.probe
+        self.is_exact = attached is not None and attached.grade == "exact"
 
     def detach(self, again_s: float) -> None:
         """Give its probe back, and try again later."""
-        if self.attached is not None and self.attached.probe is not None:
-            self.attached.probe.close()
-        self.attached = None
+        if self.probe is not None:
+            self.probe.close()
+        self.attach(None)
         self.bad_looks = 0
         self.try_at_ns = time.monotonic_ns() + int(again_s * 1e9)
 
@@ -159,7 +164,7 @@ class Watch:
         Only where they are exactly known and within the GIL: in musl they lie on the waiters' stacks.
         """
         with self._lock:
-            probes = [(target.pid, target.attached and target.attached.probe) for target in self._targets.values()]
+            probes = [(target.pid, target.probe) for target in self._targets.values()]
         return {
             pid: _places(probe.runtime)
             for pid, probe in probes
@@ -201,30 +206,44 @@ class Watch:
     def round(self) -> None:
         """One look at every target; attach where that is due."""
         if self._gone:
-            with self._lock:
-                gone, self._gone = self._gone, []
-            for target in gone:
-                target.detach(0)
+            self._let_go()
+        now_ns = time.monotonic_ns()
         estimated: list[WchanProbe] = []
         for target in self._order:
-            now_ns = time.monotonic_ns()
-            attached = target.attached
-            if attached is not None and isinstance(attached.probe, WchanProbe):
-                estimated.append(attached.probe)
-            if attached is not None and attached.probe is not None:
+            probe = target.probe
+            if probe is not None and (not probe.period_s or now_ns - target.looked_ns >= probe.period_s * 1e9):
+                target.looked_ns = now_ns
                 with self._lock:
-                    self._look(target, attached.probe, now_ns)
-            if not target.is_exact and now_ns >= target.try_at_ns:
-                # Not under the lock: take() must not wait for what another program may draw out.
-                before_ns = time.thread_time_ns()
-                self._attach(target)
-                spent_ns = time.thread_time_ns() - before_ns
-                self._spent_ns += spent_ns
-                # Trying keeps to the budget too: lists of another program's making may be long to walk.
-                rest_s = min(MOST_LATER_S, spent_ns / 1e9 / self._budget)
-                target.try_at_ns = max(target.try_at_ns, time.monotonic_ns() + int(rest_s * 1e9))
+                    try:
+                        probe.most_looks = self._most_looks
+                        probe.look(now_ns)
+                        target.bad_looks = 0
+                    except _FAILURES as error:
+                        self._failed(target, error)
+            if not target.is_exact:
+                if isinstance(probe, WchanProbe):
+                    estimated.append(probe)
+                if now_ns >= target.try_at_ns:
+                    self._try(target)
+                    now_ns = time.monotonic_ns()
         if estimated:
             self._burst(estimated)
+
+    def _let_go(self) -> None:
+        with self._lock:
+            gone, self._gone = self._gone, []
+        for target in gone:
+            target.detach(0)
+
+    def _try(self, target: Target) -> None:
+        # Not under the lock: take() must not wait for what another program may draw out.
+        before_ns = time.thread_time_ns()
+        self._attach(target)
+        spent_ns = time.thread_time_ns() - before_ns
+        self._spent_ns += spent_ns
+        # Trying keeps to the budget too: lists of another program's making may be long to walk.
+        rest_s = min(MOST_LATER_S, spent_ns / 1e9 / self._budget)
+        target.try_at_ns = max(target.try_at_ns, time.monotonic_ns() + int(rest_s * 1e9))
 
     def _burst(self, probes: list[WchanProbe]) -> None:
         """One burst of one process that is estimated, where it is due; not under the lock, for it takes 30 to 60 ms."""
@@ -250,8 +269,7 @@ class Watch:
         target.soon_tries = target.soon_tries - 1 if is_soon else 0 if attached.probe is None else SOON_TRIES
         again_s = AGAIN_S if is_soon else LATER_S if attached.probe is None else EXACT_AGAIN_S
         with self._lock:
-            is_estimated = target.attached is not None and target.attached.probe is not None
-            if is_estimated and attached.grade != "exact":
+            if target.probe is not None and attached.grade != "exact":
                 if attached.probe is not None:
                     attached.probe.close()  # no better than the one that has looked for a while
                 target.try_at_ns = time.monotonic_ns() + int(EXACT_AGAIN_S * 1e9)
@@ -260,23 +278,15 @@ class Watch:
             else:
                 target.detach(again_s)
                 self._attaches += 1
-                target.attached, target.began = attached, self._attaches
+                target.attach(attached)
+                target.began = self._attaches
                 self._period_s = self._fastest_s  # whatever was enough for what there was
 
-    def _look(self, target: Target, probe: Probe, now_ns: int) -> None:
-        try:
-            if now_ns - target.looked_ns < probe.period_s * 1e9:
-                return
-            target.looked_ns = now_ns
-            probe.most_looks = self._most_looks
-            probe.look(now_ns)
-            target.bad_looks = 0
-        except (GoneError, DeniedError, NotReadyError, UnknownError, ThreadtopError, OSError):
+    def _failed(self, target: Target, error: Exception) -> None:
+        """A look has failed: a bad address is forgiven a few times."""
+        target.bad_looks += 1
+        if target.bad_looks >= BAD_LOOKS or not isinstance(error, BadAddressError):
             target.detach(AGAIN_S)
-        except BadAddressError:
-            target.bad_looks += 1
-            if target.bad_looks >= BAD_LOOKS:
-                target.detach(AGAIN_S)
 
     def _pace(self, cost_s: float) -> None:
         """Keep to the budget: first a round looks at fewer threads, then rounds become rarer."""
@@ -291,8 +301,8 @@ class Watch:
     def _restful_s(self) -> float:
         """How far apart rounds may be for all the targets there are."""
         with self._lock:
-            attached = [target.attached for target in self._targets.values()]
-        return min((one.probe.period_s if one and one.probe else AGAIN_S for one in attached), default=AGAIN_S)
+            probes = [target.probe for target in self._targets.values()]
+        return min((probe.period_s if probe else AGAIN_S for probe in probes), default=AGAIN_S)
 
     # -- what was found ------------------------------------------------------------------------------
 
@@ -300,7 +310,7 @@ class Watch:
         attached = target.attached
         if attached is None:
             return None
-        probe = attached.probe
+        probe = target.probe
         sample = GilSample(
             pid=target.pid,
             start_ticks=target.start_ticks,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from threadtop.errors import GoneError
-from threadtop.inside import files, protection
+from threadtop.inside import children, environment, files, memory, overview, protection, signals, thread
 from threadtop.inside.asked import Asked as Asked
 from threadtop.inside.asked import Found as Found
 
@@ -31,8 +31,14 @@ class FactsReader(Protocol):
 
 
 READERS: Final[Mapping[str, Callable[[ProcReader], FactsReader]]] = {
+    "children": children.ChildrenReader,
+    "environment": environment.EnvironmentReader,
     "files": files.FilesReader,
+    "memory": memory.MemoryReader,
+    "overview": overview.OverviewReader,
     "protection": protection.ProtectionReader,
+    "signals": signals.SignalReader,
+    "thread": thread.ThreadReader,
 }
 """By the name of a pane; one that is made of rows alone has none."""
 

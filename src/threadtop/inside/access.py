@@ -47,13 +47,11 @@ class Access:
 
     def parsed(self, name: str, parse: Callable[[bytes], _Result]) -> _Result | None:
         """A file of the process as ``parse`` has it; None too where it is cut short."""
-        raw = self.read(name)
-        if raw is None:
-            return None
-        try:
-            return parse(raw)
-        except (ValueError, IndexError, KeyError):
-            return None
+        return _parsed(self.read(name), parse)
+
+    def parsed_task(self, tid: int, name: str, parse: Callable[[bytes], _Result]) -> _Result | None:
+        """As ``parsed``, of a thread."""
+        return _parsed(self.read_task(tid, name), parse)
 
     def attempt(self, name: str, get: Callable[[], _Result]) -> _Result | None:
         """What ``get`` gives; None where that is denied (noted under ``name``) or not there."""
@@ -78,3 +76,12 @@ class Access:
             scope = (self.reader.read_global(_SCOPE) or b"").decode("ascii", "replace")
         rule, remedy = rights.refusal(self._uid, self._euid, scope)
         return Denial(name, rule, remedy)
+
+
+def _parsed(raw: bytes | None, parse: Callable[[bytes], _Result]) -> _Result | None:
+    if raw is None:
+        return None
+    try:
+        return parse(raw)
+    except (ValueError, IndexError, KeyError):
+        return None

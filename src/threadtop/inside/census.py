@@ -32,6 +32,7 @@ class Census:
         self._kinds: dict[str, Kind] = {}  # of paths
         self._next = 0  # the number to go on with
         self._order: list[int] | None = None
+        self.count: int | None = None  # how many there are, where one window holds them all
         self.own: dict[str, set[int]] = {}  # pipes and sockets: their descriptors
 
     def take(self, where: str) -> None:
@@ -39,6 +40,7 @@ class Census:
         start = self._next
         fds = self._reader.descriptors_from(where, start, MOST_LINKS)
         is_last = len(fds) < MOST_LINKS
+        self.count = len(fds) if is_last and not start else None
         self._next = 0 if is_last or len(self._links) >= MOST_KEPT else fds[-1] + 1
         seen = set(fds)
         order = self._sorted()

@@ -124,10 +124,11 @@ class FilesReader:
         limits = access.parsed("limits", parse.parse_limits) or {}
         soft, hard, _ = limits.get(_LIMIT, (None, None, None))
         where = _where(process)
-        count = access.attempt("fd size", lambda: self._reader.descriptor_count(where))
+        count = access.attempt("fd size", lambda: self._reader.descriptors_taken(where))
         if access.attempt("fd", lambda: self._look(where)) is None:
             return FilesFacts(count, soft, hard, denials=tuple(access.denials.values()))
-        count = count or self._counted(where)
+        # A number that accept(2) has reserved is taken, but nothing is open yet: where all are listed, they count.
+        count = self._census.count or count or self._counted(where)
         self._ends.begin(sample.at_ns, sample.processes)
         self._holders.look(sample.processes)
         part = min(asked.part, max(0, count - 1) // PAGE)

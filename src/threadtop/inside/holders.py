@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from threadtop.sample import ProcessSample
 
 MOST_LINKS: Final = 1500  # read in a reading: 3 us each
+FIRST_LINKS: Final = 4000  # in the first, which is the only one of --pane
 FOLDER_LINKS: Final = 10  # what opening and listing a folder costs, in links
 MOST_OF_ONE: Final = 1024  # links of one process
 MOST_ENDS: Final = 50_000  # kept in all
@@ -62,7 +63,7 @@ class Holders:
     def look(self, processes: Mapping[int, ProcessSample]) -> None:
         """Go on with the next processes; raises nothing: who is gone or denied holds nothing that we know of."""
         self._processes = processes
-        budget = MOST_LINKS
+        budget = MOST_LINKS if self._count else FIRST_LINKS
         if not self._left:
             self._begin()
         while self._left and budget > 0:

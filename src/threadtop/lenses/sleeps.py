@@ -1,8 +1,10 @@
 """What the length of their sleeps says of what threads wait for: CPython's GIL, or something else; pure.
 
 Who waits for the GIL beside a thread that computes sleeps 5 ms at a time, and never longer: a timed wait
-(take_gil(), Python/ceval_gil.c).  A native lock is waited for as long as others hold it.  Where a GIL is let go
-sooner than that, by calls into native code, its waits are as long as those for a lock: then nothing can be told.
+(take_gil(), Python/ceval_gil.c), and then runs for a moment only, to ask for it.  A native lock is waited for as long
+as others hold it, and who slept for it then runs on: such sleeps are not counted as sharp (gil/bursts).  Where a GIL
+is let go sooner than that, by calls into native code, its waits are as long as those for a lock: then nothing can be
+told.
 """
 
 from __future__ import annotations

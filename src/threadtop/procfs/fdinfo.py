@@ -85,7 +85,7 @@ def parse(raw: bytes, *, is_cut: bool = False) -> Info:
             more[decode(key)] = decode(rest.strip())
     if position is None or flags is None:
         raise ValueError(raw[:40])
-    return Info(position, flags, mount_id, tuple(filter(None, locks)), tuple(watched), watches, more, is_cut)
+    return Info(position, flags, mount_id, tuple(filter(None, locks)), tuple(sorted(watched)), watches, more, is_cut)
 
 
 def mode(flags: int) -> str:

@@ -43,6 +43,22 @@ class Stat(NamedTuple):
     blkio_ticks: int
 
 
+class StatMore(NamedTuple):
+    """What an overview tells of ``stat`` besides: the times of children that were waited for, in ticks, and faults."""
+
+    children_minflt: int
+    children_majflt: int
+    children_utime_ticks: int
+    children_stime_ticks: int
+    exit_signal: int
+
+
+def parse_stat_more(raw: bytes) -> StatMore:
+    """Fields 11, 13, 16, 17 and 38 of ``stat``; ValueError or IndexError if it is cut short."""
+    f = raw[raw.rindex(b")") + 2 :].split()
+    return StatMore(int(f[8]), int(f[10]), int(f[13]), int(f[14]), int(f[35]))
+
+
 PF_KTHREAD = 0x00200000  # include/linux/sched.h
 
 

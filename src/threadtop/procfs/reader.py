@@ -72,6 +72,7 @@ class ProcReader:
         self.reads: Counter[str] = Counter()
         self.kept = 0
         self.limit = raise_descriptor_limit() if descriptors is None else descriptors
+        self._counts_descriptors = self.root == "/proc"
         self._spare: int | None = None  # let go where no other descriptor is free, so that reading goes on
         if clock_ns is None and self._shows_our_namespace():
             clock_ns = process_clock_ns
@@ -155,8 +156,26 @@ class ProcReader:
         except OSError as error:
             raise _translated(error) from error
 
-    def descriptor_count(self, pid: int | str) -> int | None:
-        """How many descriptors a process has open: the size of ``fd/`` from Linux 6.2 on, else None.
+    def descriptor_count(self, pid: int) -> int:
+        """How many descriptors a process has open; raises GoneError or DeniedError.
+
+        The directory's size says so since Linux 6.2 (proc_readfd_count(), fs/proc/fd.c); before, it is listed.  The
+        size counts numbers that are taken: one more for each thread that sleeps in accept(2), which has its number.
+        """
+        self.reads["fd/"] += 1
+        try:
+            size = os.stat(f"{self.root}/{pid}/fd").st_size
+            if size and self._counts_descriptors:
+                with os.scandir(f"{self.root}/{pid}/fd") as entries:  # its size is anyone's, its content is not
+                    next(entries, None)
+                return size
+            with os.scandir(f"{self.root}/{pid}/fd") as entries:
+                return sum(1 for _ in entries)
+        except OSError as error:
+            raise _translated(error) from error
+
+    def descriptors_taken(self, pid: int | str) -> int | None:
+        """How many numbers of descriptors are taken: the size of ``fd/`` from Linux 6.2 on, else None.
 
         Anyone may know it (proc_fd_getattr(), fs/proc/fd.c).  Raises GoneError or DeniedError.
         """

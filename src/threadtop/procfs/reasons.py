@@ -113,7 +113,8 @@ WCHAN: Final[tuple[tuple[str, str, Kind], ...]] = (
 # By the name of the system call, where wchan may not be read or says nothing (syscalls(2)).
 _CALLS: Final[dict[str, Kind]] = {
     **dict.fromkeys(("futex", "futex_wait", "futex_waitv", "flock", "semop", "semtimedop", "fcntl"), "lock"),
-    **dict.fromkeys(("poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"), "poll"),
+    **dict.fromkeys(("poll", "ppoll", "select", "old_select", "pselect6"), "poll"),
+    **dict.fromkeys(("epoll_wait", "epoll_pwait", "epoll_pwait2"), "poll"),
     **dict.fromkeys(("nanosleep", "clock_nanosleep"), "sleep"),
     **dict.fromkeys(("wait4", "waitid", "waitpid", "vfork"), "child"),
     **dict.fromkeys(("fsync", "fdatasync", "sync", "syncfs", "sync_file_range", "msync"), "disk"),
@@ -127,21 +128,24 @@ TRANSFERS: Final = frozenset(
     )
 )
 """Calls that wait for whatever their descriptor is."""
-_STOPPED: Final = frozenset("Tt")
+COUNTED: Final = {"select": 0, "pselect6": 0, "poll": 1, "ppoll": 1}
+"""Calls that wait for one of many descriptors, and which argument counts these: of none they are a way to sleep."""
+_COUNTED_IN: Final = ("do_select", "do_sys_poll", "do_poll", "poll_schedule")  # the kernel functions of these
+_STATES: Final[dict[str, Kind]] = {"T": "stopped", "t": "stopped", "I": "poll"}  # these say it all
 
 
 @lru_cache(maxsize=4096)
-def kind(state: str, wchan: str | None, call: str = "", target: str = "") -> Kind:
+def kind(state: str, wchan: str | None, call: str = "", target: str = "", descriptors: int | None = None) -> Kind:
     """What a thread waits for that is not running.
 
     ``state`` is the letter of ``stat``, ``wchan`` the kernel function (None or empty: not read, denied), ``call`` the
     name of its system call ("" not known), ``target`` what the descriptor of that call is, as the link in
-    ``/proc/PID/fd`` has it ("" not known).
+    ``/proc/PID/fd`` has it ("" not known), ``descriptors`` how many it polls (None: not known).
     """
-    if state in _STOPPED:
-        return "stopped"
-    if state == "I":
-        return "poll"
+    if state in _STATES:
+        return _STATES[state]
+    if descriptors == 0 and call in COUNTED:
+        return "sleep"  # Python's time.sleep before 3.11
     if wchan:
         found = next((kind_ for beginning, _, kind_ in WCHAN if wchan.startswith(beginning)), None)
         if found is not None and found != "other":
@@ -152,6 +156,11 @@ def kind(state: str, wchan: str | None, call: str = "", target: str = "") -> Kin
     if state == "D":
         return "disk"
     return "other" if wchan or call else "unknown"
+
+
+def may_be_a_sleep(wchan: str) -> bool:
+    """Whether a kernel function is that of a poll or select, which may have no descriptors."""
+    return wchan.startswith(_COUNTED_IN)
 
 
 def words(wchan: str) -> str:

@@ -125,9 +125,9 @@ _COLUMNS: Final = (
     Column("target"),
     Column("blocked", 24),
     Column("mode", 4),
-    Column("position", 15, right=True),
-    Column("size_bytes", 6, right=True),
-    Column("flags"),
+    Column("position", 15, right=True, is_spare=True),
+    Column("size_bytes", 6, right=True, is_spare=True),
+    Column("flags", 32, is_spare=True),
 )
 _WAITING: Final = (
     Column("fd", 7, right=True),

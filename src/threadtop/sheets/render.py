@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 LABEL: Final = 20  # cells of a field's name
 _INDENT: Final = 3
 _GAP: Final = 2
-_LEAST: Final = 10  # cells of a column or a value, at least
+_LEAST: Final = 10  # cells of a value, at least
+_ROOMY: Final = 24  # cells of a column without a bound, before spare columns are left out for it
 _MOST_WRAPPED: Final = 40  # lines that one value may take
 
 
@@ -48,7 +49,7 @@ class _Lazy(NamedTuple):
 
     section: str
     table: Table
-    widths: tuple[int, ...]
+    shown: tuple[tuple[int, int], ...]
     record: Record
 
 
@@ -82,6 +83,9 @@ def rows(sheet: Sheet, terms: Mapping[str, Term], width: int) -> Rows:
     made: list[Row | _Lazy] = []
     for note in sheet.notes:
         made += _words(note, width, ".", 1)
+    if sheet.denials:
+        what = ", ".join(denial.what for denial in sheet.denials)
+        made += _words(f"not readable: {what} (why: at the end)", width, "y", 1)
     for section in sheet.sections:
         if made:
             made.append(Row(()))
@@ -96,7 +100,8 @@ def rows(sheet: Sheet, terms: Mapping[str, Term], width: int) -> Rows:
 def lines(sheet: Sheet, terms: Mapping[str, Term], width: int) -> Iterator[str]:
     """The sheet as plain text."""
     for row in rows(sheet, terms, width):
-        yield text.plain(row.cells).rstrip()
+        cells = row.cells
+        yield text.plain(text.fit(cells, width) if len(cells) > width else cells).rstrip()
 
 
 def _section(section: Section, terms: Mapping[str, Term], width: int) -> Iterator[Row | _Lazy]:
@@ -158,12 +163,12 @@ def _table(key: str, table: Table, terms: Mapping[str, Term], width: int) -> Ite
     if not table.records:
         yield Row(((f"{' ' * _INDENT}{table.empty}", "."),))
         return
-    shown = [text.visible(terms[column.key].title) for column in table.columns]
-    widths = _widths(table, shown, width)
-    heading = _joined(table.columns, shown, widths)
+    titles = [terms[column.key].title for column in table.columns]
+    shown = _divided(table, titles, width)
+    heading = _joined(table.columns, titles, shown)
     yield Row(((" " * _INDENT + heading, "."),))
     for record in table.records:
-        yield _Lazy(key, table, widths, record)
+        yield _Lazy(key, table, shown, record)
     total = table.total if table.total is not None else len(table.records)
     if table.first or total > len(table.records):
         last = table.first + len(table.records)
@@ -171,28 +176,38 @@ def _table(key: str, table: Table, terms: Mapping[str, Term], width: int) -> Ite
         yield Row(((f"{' ' * _INDENT}{words}", "y"),))
 
 
-def _widths(table: Table, titles: Sequence[str], width: int) -> tuple[int, ...]:
-    """What each column needs, at most what it may; those without a bound share what is left, as far as they need it."""
-    needed = []
+def _divided(table: Table, titles: Sequence[str], width: int) -> tuple[tuple[int, int], ...]:
+    """(place, cells) of the columns that are shown: each takes what it needs, at most what it may.
+
+    Where there is too little room, those without a bound are cut, and then spare ones are left out.
+    """
+    needed = {}
     for at, (column, title) in enumerate(zip(table.columns, titles, strict=True)):
-        widest = max(len(record.cells[at]) for record in table.records)
-        needed.append(max(len(title), min(widest, column.most) if column.most else widest))
-    room = width - _INDENT - 1 - _GAP * (len(needed) - 1)
-    over = sum(needed) - room
-    open_ended = [at for at, column in enumerate(table.columns) if not column.most]
-    for at in sorted(open_ended, key=lambda at: needed[at], reverse=True):
-        if over <= 0:
-            break
-        cut = min(over, max(0, needed[at] - _LEAST))
+        widest = max(len(text.visible(record.cells[at])) for record in table.records)
+        needed[at] = max(len(title), min(widest, column.most) if column.most else widest)
+    spare = [at for at, column in enumerate(table.columns) if column.is_spare]
+    while _over({at: _least(table.columns[at], cells) for at, cells in needed.items()}, width) > 0 and spare:
+        del needed[spare.pop()]
+    over = _over(needed, width)
+    for at in sorted(needed, key=lambda at: needed[at], reverse=True):
+        cut = max(0, min(over, needed[at] - _least(table.columns[at], needed[at])))
         needed[at] -= cut
         over -= cut
-    return tuple(needed)
+    return tuple(needed.items())
 
 
-def _joined(columns: Sequence[Column], cells: Sequence[str], widths: Sequence[int]) -> str:
-    fitted = (
-        text.fit(cell, width, right=column.right) for column, cell, width in zip(columns, cells, widths, strict=True)
-    )
+def _over(needed: Mapping[int, int], width: int) -> int:
+    """How many cells there are too few."""
+    return sum(needed.values()) + _GAP * (len(needed) - 1) - (width - _INDENT - 1)
+
+
+def _least(column: Column, cells: int) -> int:
+    """To how many cells a column that needs ``cells`` may be cut."""
+    return cells if column.most else min(cells, _ROOMY)
+
+
+def _joined(columns: Sequence[Column], cells: Sequence[str], shown: Sequence[tuple[int, int]]) -> str:
+    fitted = (text.fit(cells[at], width, right=columns[at].right) for at, width in shown)
     return (" " * _GAP).join(fitted)
 
 
@@ -200,7 +215,7 @@ def _formatted(one: Row | _Lazy) -> Row:
     if isinstance(one, Row):
         return one
     record, table = one.record, one.table
-    cells = _joined(table.columns, [text.visible(cell) for cell in record.cells], one.widths)
+    cells = _joined(table.columns, [text.visible(cell) for cell in record.cells], one.shown)
     value = "\t".join(record.cells)
     pieces = ((" " * _INDENT, "."), (cells, record.role))
     return Row(pieces, (one.section, record.identity), table.columns[0].key, value, record.link)

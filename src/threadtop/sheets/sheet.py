@@ -46,11 +46,15 @@ class Entry(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column of a table: the key of its Term, and how many cells it takes at most (0: what is left)."""
+    """A column of a table: the key of its Term, and how many cells it takes at most (0: what is left).
+
+    ``is_spare``: it is left out on a screen that is too narrow, the last ones first.
+    """
 
     key: str
     most: int = 0
     right: bool = False
+    is_spare: bool = False
 
 
 class Record(NamedTuple):
@@ -94,13 +98,15 @@ class Sheet(NamedTuple):
 class Subject(NamedTuple):
     """What a sheet is made of: the process's row, the facts that were read for the pane (None: none yet).
 
-    ``tid`` is the thread that is looked at, 0 for none; ``wants`` is as in Asked; ``history`` None in headless output.
+    ``tid`` is the thread that is looked at, 0 for none; ``part`` and ``wants`` are as in Asked;
+    ``history`` None in headless output.
     """
 
     snapshot: Snapshot
     process: ProcessRow
     facts: object
     tid: int = 0
+    part: int = 0
     wants: frozenset[str] = frozenset()
     history: History | None = None
 

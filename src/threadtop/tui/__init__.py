@@ -17,13 +17,26 @@ if TYPE_CHECKING:
     from threadtop.tui.signals import Signals
 
 
-def run(options: Options, preferences: Preferences, command: Command | None, warning: str, signals: Signals) -> int:
-    """Show the screen until the user quits; returns the exit code."""
-    # Textual reads its settings when it is imported.  An animated page down costs 188 KB over SSH.
+def _set_up(options: Options) -> None:
+    """Textual reads its settings when it is imported.  An animated page down costs 188 KB over SSH."""
     os.environ["TEXTUAL_ANIMATIONS"] = "none"
     os.environ["TEXTUAL_SMOOTH_SCROLL"] = "0"
     if not options.colour:
         os.environ["NO_COLOR"] = "1"  # for what Textual itself paints
+
+
+def take_picture(options: Options, preferences: Preferences, command: Command | None, warning: str) -> int:
+    """Write a picture of the screen (tui.screenshot); returns the exit code."""
+    _set_up(options)
+    os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"  # of no terminal
+    from threadtop.tui.screenshot import run as run_once  # noqa: PLC0415
+
+    return run_once(options, preferences, command, warning)
+
+
+def run(options: Options, preferences: Preferences, command: Command | None, warning: str, signals: Signals) -> int:
+    """Show the screen until the user quits; returns the exit code."""
+    _set_up(options)
     # The first pass is made while textual is imported: together they are what the first paint waits for.
     feed = Feed(Deferred(), options.interval_s or preferences.interval_s)
     feed.look_at(Interest(attached=options.pids))

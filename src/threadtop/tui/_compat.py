@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from codecs import getincrementaldecoder
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from textual._xterm_parser import XTermParser
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from textual.message import Message
     from textual.widget import Widget
 
+MOST_COPIED: Final = 64 << 10  # bytes: terminals take no more by OSC 52
 _SYNC_START, _SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 
 
@@ -50,6 +52,16 @@ def write(app: App[Any], data: str) -> None:
     if driver is not None:
         driver.write(f"{_SYNC_START}{data}{_SYNC_END}" if app._sync_available else data)  # noqa: SLF001
         driver.flush()
+
+
+def copy(app: App[Any], value: str) -> int:
+    """Hand a value to the terminal's clipboard (OSC 52, which goes through SSH); returns how many bytes.
+
+    Our own: Textual's copy_to_clipboard encodes UTF-8 strictly, and bytes that are none must not end the program.
+    """
+    raw = value.encode("utf-8", "surrogateescape")[:MOST_COPIED]
+    write(app, f"\x1b]52;c;{b64encode(raw).decode('ascii')}\a")
+    return len(raw)
 
 
 def is_behind(app: App[Any]) -> bool:

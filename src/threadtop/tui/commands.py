@@ -74,6 +74,8 @@ MAIN: Final = (
     Action("tag", "space", "Space", "tag the thread and go on"),
     Action("untag", "U", "U", "remove all tags"),
     Action("follow", "F", "F", "follow the chosen thread"),
+    Action("pane('Environment')", "e", "e", "environment and limits of the row's process"),
+    Action("pane('Files')", "l", "l", "open files of the row's process"),
     Action("findings", "f", "f", "findings: what the numbers say in words, with evidence and what to do", "findings"),
     Action("release", "escape", "Esc", "let the cursor go: the page stays at the top"),
 )
@@ -82,20 +84,20 @@ MOVES: Final = (
     Action("", "", "Enter", "open the process of a row; fold or unfold a group", "open"),
     Action("", "", "PgUp PgDn", "move by a page"),
     Action("", "", "Home End  g G", "to the first or last row"),
-    Action("", "", "k F9  r F7 F8  a  e", "kept for signals, renice, affinity and the environment, which are to come"),
+    Action("", "", "k F9  r F7 F8  a", "kept for signals, renice and affinity, which are to come"),
 )
 PROCESS: Final = (
     Action("back", "escape,backspace", "Esc  Backspace", "back", "back"),
     Action("next_pane", "tab", "Tab", "next pane", "next pane"),
     Action("previous_pane", "shift+tab", "Shift+Tab", "previous pane"),
-    Action("stacks", "y", "y", "GIL pane: ask py-spy for the threads' Python stacks; the process is not paused"),
-)
-SHEET: Final = (
-    Action("search", "slash,f3", "/  F3", "search", "search"),
-    Action("", "", "[ ]", "previous and next part of what is too long for one", "parts"),
+    Action("search", "slash,f3", "/  F3", "search in the pane", "search"),
     Action("search_next", "n", "n", "next match"),
     Action("search_previous", "N", "N", "previous match"),
-    Action("copy", "Y", "Y", "copy the value under the cursor to the terminal's clipboard (OSC 52)", "copy"),
+    Action("copy", "Y", "Y", "copy what the cursor is on to the terminal's clipboard (OSC 52)", "copy"),
+    Action("pane('Environment')", "e", "e", "environment and limits"),
+    Action("pane('Files')", "l", "l", "open files"),
+    Action("", "", "[ ]", "previous and next part of what is too long for one"),
+    Action("stacks", "y", "y", "ask py-spy for Python's stacks, without pausing the process (panes Stacks and GIL)"),
 )
 FINDINGS: Final = (
     Action("back", "escape,backspace,f", "Esc  Backspace", "back", "back"),
@@ -111,7 +113,6 @@ RESERVED: Final = {
     "f7": "renice",
     "f8": "renice",
     "a": "affinity",
-    "e": "the environment",
 }  # fmt: skip
 """Keys of other tools for what threadtop does not do yet: they are bound to nothing on a table."""
 

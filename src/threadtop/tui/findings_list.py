@@ -79,6 +79,11 @@ class FindingsList(Pager, inherit_bindings=False):
         """The finding under the cursor."""
         return self.findings[self._at] if self._at < len(self.findings) else None
 
+    def copied(self) -> str:
+        """What is copied: the next command of the chosen finding, or what it says."""
+        found = self.chosen
+        return (found.next_command or found.title) if found is not None else ""
+
     def position(self) -> str:
         """Where the cursor stands, and how many of the findings are problems."""
         if not self.findings:

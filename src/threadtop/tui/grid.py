@@ -165,6 +165,20 @@ class Grid(Painted, can_focus=True):
             self._keep_in_sight()
         self.post_message(self.Moved(by_hand=False))
 
+    def look_for(self, words: str, step: int) -> bool:
+        """Put the cursor on the next row that holds ``words``; step 0 stays where it is if that does."""
+        self.searched = words
+        found = self.find(words, self.cursor_index + step, step or 1)
+        self.repaint()
+        return found
+
+    def copied(self) -> str:
+        """What is copied: the cells of the chosen row, set apart by tabs."""
+        row, table = self.chosen, self.table
+        if row is None or table is None:
+            return ""
+        return "\t".join(text.plain(self.cell(field, row, table)).strip() for field, _ in self.widths(self.size.width))
+
     # -- moving ----------------------------------------------------------------------------------
 
     def choose(self, index: int) -> None:

@@ -304,6 +304,12 @@ class MainScreen(TableScreen):
         self.grid.tagged.clear()
         self.change(self.view, "tags removed")
 
+    def action_pane(self, name: str) -> None:
+        """Open the process of the chosen row at a pane."""
+        row = self.grid.chosen
+        if row is not None and row.pid > 0 and not self.app.open_process(row.pid, row.tid, name):
+            self.say(f"process {row.pid} has ended")
+
     def action_findings(self) -> None:
         """All findings; a single one opens its process at them straight."""
         self.app.open_findings()

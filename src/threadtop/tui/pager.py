@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.message import Message
 
+from threadtop import text
 from threadtop.tui import paint
 from threadtop.tui.painted import Painted
 
@@ -34,6 +35,8 @@ class Pager(Painted, can_focus=True):
         super().__init__()
         self.offset_rows = 0
         self.count = 0
+        self.searched = ""
+        self._found_at = 0
 
     def all_lines(self, width: int) -> Sequence[Line]:
         """Everything there is to show, for a width."""
@@ -44,7 +47,30 @@ class Pager(Painted, can_focus=True):
         lines = self.all_lines(width)
         self.count = len(lines)
         self.offset_rows = max(0, min(self.offset_rows, len(lines) - height))
-        return [paint.fit_line(line, width) for line in lines[self.offset_rows : self.offset_rows + height]]
+        shown = [paint.fit_line(line, width) for line in lines[self.offset_rows : self.offset_rows + height]]
+        return [paint.marked(line, self.searched) for line in shown] if self.searched else shown
+
+    def look_for(self, words: str, step: int) -> bool:
+        """Bring the next line that holds ``words`` into sight, round the end; step 0 stays where it is if that does."""
+        self.searched = words.lower()
+        lines = [cells.lower() for cells, _ in self.all_lines(self.size.width)]
+        start = min(max(self._found_at, self.offset_rows), max(0, len(lines) - 1))
+        for far in range(1 if step else 0, len(lines) + 1):
+            at = (start + far * (step or 1)) % len(lines)
+            if self.searched in lines[at]:
+                self._found_at = at
+                if not self.offset_rows <= at < self.offset_rows + self.size.height:
+                    self.offset_rows = max(0, at - self.size.height // 2)
+                self.repaint()
+                return True
+        self.repaint()
+        return False
+
+    def copied(self) -> str:
+        """What is copied: the line that was searched for, else the first one in sight."""
+        lines = self.all_lines(self.size.width)
+        at = self._found_at if self.searched else self.offset_rows
+        return text.plain(lines[at][0]).strip() if at < len(lines) else ""
 
     def action_scroll_by(self, by: int) -> None:
         """Some lines up or down."""

@@ -102,6 +102,16 @@ def blank(width: int) -> Line:
     return " " * width, " " * width
 
 
+def marked(line: Line, searched: str) -> Line:
+    """The line with what is searched for (in small letters) standing out."""
+    cells, roles = line
+    at = cells.lower().find(searched)
+    if at < 0:
+        return line
+    end = at + len(searched)
+    return cells, roles[:at] + "s" * (end - at) + roles[end:]
+
+
 def selected(line: Line) -> Line:
     """The line as the chosen one."""
     return line[0], line[1].translate(_SELECT)

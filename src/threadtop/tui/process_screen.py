@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from threadtop import fields, text
 from threadtop.interest import Interest
-from threadtop.tui import finding_words, paint, panes
+from threadtop.tui import _compat, finding_words, paint, panes
 from threadtop.tui.accents import BUSY_PCT
-from threadtop.tui.commands import FINDINGS, GLOBAL, PROCESS, SHEET, Action, bindings
+from threadtop.tui.commands import FINDINGS, GLOBAL, PROCESS, Action, bindings
 from threadtop.tui.findings_list import FindingsList
 from threadtop.tui.footer import Footer
 from threadtop.tui.grid import Grid
@@ -19,6 +19,7 @@ from threadtop.tui.painted import Painted
 from threadtop.tui.panes.gil import GilPane
 from threadtop.tui.panes.pane import Opened
 from threadtop.tui.panes.sheet import SheetPane
+from threadtop.tui.panes.stacks import StacksPane
 from threadtop.tui.panes.threads import ThreadsPane
 from threadtop.tui.table_screen import TableScreen
 
@@ -89,20 +90,25 @@ def tabs(names: Sequence[str], chosen: int, width: int) -> Line:
     The names stay where they are while the open one moves among them: a part is turned over as a page is.
     """
     room = width - 2
-    start = 0
-    while True:
-        end, used = start, 0
-        while end < len(names) and used + len(names[end]) + _TAB <= room:
-            used += len(names[end]) + _TAB
-            end += 1
-        if chosen < end or end <= start:
-            break
-        start = end
+    start, end = 0, _fitting(names, 0, room)
+    while end <= chosen:
+        start, end = end, _fitting(names, end, room)
+    while end >= len(names) and start and _fitting(names, start - 1, room) == len(names):
+        start -= 1  # the last part is filled up from the left
     line = LineBuilder().add("…" if start else " ", "h")
     for index in range(start, end):
         line.add(f" {names[index]} ", "H" if index == chosen else "h").add(" ", "h")
     line.add(" " * max(0, width - 1 - line.length), "h").add("…" if end < len(names) else " ", "h")
     return line.line(width)
+
+
+def _fitting(names: Sequence[str], start: int, room: int) -> int:
+    """Up to which of the names there is room, from ``start`` on; one at least."""
+    end, used = start, 0
+    while end < len(names) and (end == start or used + len(names[end]) + _TAB <= room):
+        used += len(names[end]) + _TAB
+        end += 1
+    return end
 
 
 def _python(row: ProcessRow) -> LineBuilder:
@@ -122,7 +128,6 @@ class ProcessScreen(TableScreen):
 
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         *PROCESS,
-        *SHEET,
         Action("sort_move(-1)", "less_than_sign,comma", "<", "sort by the column to the left", ""),
         Action("sort_move(1)", "greater_than_sign,full_stop", ">", "sort by the column to the right", "sort"),
         Action("sort('cpu_pct')", "P", "P", "sort by CPU"),
@@ -213,28 +218,25 @@ class ProcessScreen(TableScreen):
         """Take the seconds between two refreshes; raises UsageError."""
         if purpose == "delay":
             return self.app.take_delay(value)
-        if purpose == "search" and isinstance(self.pane, SheetPane):
-            return "" if self.pane.search(value) or not value else f"{value!r} is nowhere in this pane"
+        if purpose == "search":
+            return "" if not value or self.pane.look_for(value, 0) else f"{value!r} is nowhere in this pane"
         return super().take_line(purpose, value)
 
     def look_at_line(self, purpose: str, value: str) -> str:
         """Search while it is typed."""
-        if purpose == "search" and isinstance(self.pane, SheetPane) and value:
-            return "" if self.pane.search(value, step=0) else "not found"
+        if purpose == "search" and value:
+            return "" if self.pane.look_for(value, 0) else "not found"
         return ""
 
     def leave_line(self, purpose: str) -> None:
         """Mark what was searched for no longer."""
-        if purpose == "search" and isinstance(self.pane, SheetPane):
+        if purpose == "search":
             self.pane.searched = ""
             self.pane.repaint()
 
     def action_search(self) -> None:
         """Search in the open pane."""
-        if isinstance(self.pane, SheetPane):
-            self.ask("search", "search", "what to look for in this pane", self.pane.searched)
-        else:
-            self.say("/ searches in panes of fields: Overview, Files, Memory, ...")
+        self.ask("search", "search", "what to look for in this pane", self.pane.searched)
 
     def action_search_next(self) -> None:
         """The next match."""
@@ -245,15 +247,18 @@ class ProcessScreen(TableScreen):
         self._search_again(-1)
 
     def _search_again(self, step: int) -> None:
-        pane = self.pane
-        if not isinstance(pane, SheetPane) or not pane.searched:
-            self.say("nothing was searched for: / asks")
-        elif not pane.search(pane.searched, step):
-            self.say(f"{pane.searched!r} is nowhere in this pane")
+        if not self.pane.searched:
+            self.say("nothing is searched for yet: / searches")
+        elif not self.pane.look_for(self.pane.searched, step):
+            self.say(f"{self.pane.searched!r} is nowhere in this pane")
 
     def action_copy(self) -> None:
-        """Copy the value under the cursor."""
-        self.say(self.pane.copy() if isinstance(self.pane, SheetPane) else "Y copies in panes of fields")
+        """Copy what the cursor is on."""
+        value = self.pane.copied()
+        if value:
+            self.say(f"{_compat.copy(self.app, value)} bytes handed to the terminal's clipboard (OSC 52)")
+        else:
+            self.say("nothing to copy here")
 
     def on_grid_moved(self) -> None:
         """Read what came into sight."""
@@ -324,17 +329,20 @@ class ProcessScreen(TableScreen):
         if chosen is not None:
             self._point_at(chosen.tid)
 
+    def action_pane(self, name: str) -> None:
+        """Turn to a pane."""
+        self.look_into(0, name)
+
     def action_stacks(self) -> None:
         """Ask py-spy for the stacks, in the GIL pane."""
-        if isinstance(self.pane, GilPane):
+        if isinstance(self.pane, (GilPane, StacksPane)):
             self.pane.ask_stacks()
         else:
-            self.say("y asks for Python's stacks in the GIL pane (Tab)")
+            self.look_into(0, "Stacks")
+            self.say("y asks for Python's stacks; the process is not paused")
 
     def _name_keys(self) -> None:
-        actions = (
-            tuple(one for one in self.ACTIONS if one not in SHEET) if isinstance(self.pane, ThreadsPane) else PROCESS
-        )
+        actions = self.ACTIONS if isinstance(self.pane, ThreadsPane) else PROCESS
         if isinstance(self.pane, FindingsList):
             actions = (*PROCESS, *FINDINGS[1:])
         elif isinstance(self.pane, SheetPane):

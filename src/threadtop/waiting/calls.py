@@ -7,6 +7,7 @@ the thread's memory can tell (a timeout behind a pointer, the one descriptor of 
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from threadtop.blocked import BlockedOn
@@ -61,14 +62,19 @@ def asked(machine: str, call: Call, wchan: str | None = None) -> Asked:
     """
     if call.number is None or len(call.arguments) < _ARGUMENTS:
         return Asked(BlockedOn())
-    name = syscalls.name(machine, call.number)
-    is_wide = machine not in NARROW or name.endswith("_time64")
-    name = name.removesuffix("_time64")
-    name = _NARROW_NAMES.get(name, name) if machine in NARROW else name
+    is_wide = machine not in NARROW or syscalls.name(machine, call.number).endswith("_time64")
+    name = plain_name(machine, call.number)
     if name == "restart_syscall":
         name = next((old for beginning, old in _RESTARTED.items() if (wchan or "").startswith(beginning)), name)
     decode = _DECODERS.get(name)
     return decode(name, _Arguments(call.arguments, is_wide, machine in NARROW)) if decode else Asked(BlockedOn(name))
+
+
+@lru_cache(maxsize=512)
+def plain_name(machine: str, number: int) -> str:
+    """A system call by the name that it has on all machines; ``old_select`` has its arguments in memory."""
+    name = syscalls.name(machine, number).removesuffix("_time64")
+    return _NARROW_NAMES.get(name, name) if machine in NARROW else name
 
 
 def told(blocked: BlockedOn, peek: Peek, parts: tuple[bytes, ...]) -> BlockedOn:

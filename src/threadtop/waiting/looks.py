@@ -1,8 +1,9 @@
 """Looks: what one thread of a process is blocked on right now, with as few reads as that takes (proc(5)).
 
 A thread whose ``schedstat`` is as it was at the last look has not run since: it is still blocked on the same.  Else
-``wchan`` is read, and ``syscall`` where the kernel function does not tell: to know CPython's GIL from other locks,
-and by its descriptor a socket from a terminal.  Where neither may be read the state in ``stat`` must do.
+``wchan`` is read, and ``syscall`` where the kernel function does not tell: to know CPython's GIL from other locks, a
+select of no descriptors, which is a sleep, from others, and by its descriptor a socket from a terminal.  Where neither
+may be read the state in ``stat`` must do.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
-from threadtop.procfs import reasons, syscalls
+from threadtop.procfs import reasons
+from threadtop.waiting import calls
 from threadtop.waiting.machines import machine_of
 
 if TYPE_CHECKING:
@@ -24,10 +26,9 @@ AGAIN_NS: Final = 10_000_000_000  # to what was denied, and which machine it is:
 MOST_LINKS: Final = 1024  # remembered of one process
 _NEVER_RAN: Final = b"0 0 0\n"  # schedstat of a kernel that does not count: it says nothing
 _BYTES: Final = 512
-_FUTEX: Final = frozenset(("futex", "futex_time64"))
 _ASLEEP: Final = "S"  # the state where it makes no difference
 _VAGUE: Final = frozenset(("other", "unknown"))
-_FD_MASK: Final = 0xFFFFFFFF
+_INT_MASK: Final = 0xFFFFFFFF
 
 
 class Thread:
@@ -110,43 +111,47 @@ class Looks:
         if wchan == b"0":
             wchan = b""
         self._has_wchan = self._has_wchan or bool(wchan)
-        function, found = _of_wchan(wchan)
-        if found is not None and not (found == "lock" and self.gil_places):
+        function, found, is_unsure = _of_wchan(wchan)
+        if found is not None and not (is_unsure or (found == "lock" and self.gil_places)):
             return found
         line = self._optional(thread, "syscall")
         if line.startswith(b"running"):
             return None
-        call, argument = self._call(line)
-        if call in _FUTEX and any(first <= argument < end for first, end in self.gil_places):
+        call, arguments = self._call(line)
+        if call == "futex" and any(first <= arguments[0] < end for first, end in self.gil_places):
             return "gil"
-        return found or self._by_call(thread, function, call, argument, now_ns)
+        counted = reasons.COUNTED.get(call)
+        descriptors = None if counted is None else arguments[counted] & _INT_MASK
+        if found is not None:
+            return "sleep" if descriptors == 0 else found
+        target = self._target(thread, arguments[0], now_ns) if call in reasons.TRANSFERS else ""
+        return self._by_call(thread, function, call, target, descriptors)
 
-    def _by_call(self, thread: Thread, function: str, call: str, argument: int, now_ns: int) -> Kind | None:
+    def _by_call(self, thread: Thread, function: str, call: str, target: str, descriptors: int | None) -> Kind | None:
         """Where the kernel function does not tell: by the system call, and if that does not, by the state."""
-        target = self._target(thread, argument, now_ns) if call in reasons.TRANSFERS else ""
         if function and call:  # without a kernel function it may be stopped in its call
-            kind = reasons.kind(_ASLEEP, function, call, target)
+            kind = reasons.kind(_ASLEEP, function, call, target, descriptors)
             if kind not in _VAGUE:
                 return kind
         state = _state(self._read(thread, "stat"))
-        return None if state == "R" else reasons.kind(state, function, call, target)
+        return None if state == "R" else reasons.kind(state, function, call, target, descriptors)
 
-    def _call(self, line: bytes) -> tuple[str, int]:
-        """The name of a system call and its first argument; "" outside of one, or where it may not be read."""
-        fields = line.split(b" ", 2)
+    def _call(self, line: bytes) -> tuple[str, tuple[int, int]]:
+        """The name of a system call, its first two arguments; "" outside of one, or where it may not be read."""
+        fields = line.split(b" ", 3)
         try:
-            number, argument = int(fields[0]), int(fields[1], 16)
+            number, arguments = int(fields[0]), (int(fields[1], 16), int(fields[2], 16))
         except (ValueError, IndexError):
-            return "", 0
+            return "", (0, 0)
         if number < 0:
-            return "", 0
+            return "", (0, 0)
         if self._machine is None:
             self._machine = machine_of(self._reader, self._pid)
-        return syscalls.name(self._machine, number), argument
+        return calls.plain_name(self._machine, number), arguments
 
     def _target(self, thread: Thread, fd: int, now_ns: int) -> str:
         """What the descriptor of a call is; by way of the thread, for the main thread may have ended before it."""
-        fd &= _FD_MASK
+        fd &= _INT_MASK
         until_ns, target = self._links.get(fd, (0, ""))
         if now_ns < until_ns:
             return target
@@ -197,11 +202,11 @@ def _share(limit: int, name: str) -> int:
 
 
 @lru_cache(maxsize=512)
-def _of_wchan(wchan: bytes) -> tuple[str, Kind | None]:
-    """A kernel function, and the kind of waiting where it alone tells."""
+def _of_wchan(wchan: bytes) -> tuple[str, Kind | None, bool]:
+    """A kernel function, the kind of waiting where it alone tells, and whether that may be a sleep all the same."""
     function = wchan.decode("ascii", "replace")
     kind = reasons.kind(_ASLEEP, function)
-    return function, None if kind in _VAGUE else kind
+    return function, None if kind in _VAGUE else kind, reasons.may_be_a_sleep(function)
 
 
 def _state(stat: bytes) -> str:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
-import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import query, stacks, text
@@ -14,6 +10,7 @@ from threadtop.interest import STATUS
 from threadtop.snapshot import ThreadRow
 from threadtop.tui import finding_words, gil_words, paint
 from threadtop.tui.accents import GIL_WAIT_PCT, STARVED_PCT
+from threadtop.tui.asking import asked
 from threadtop.tui.grid import Grid
 from threadtop.tui.pager import Pager
 from threadtop.tui.paint import LineBuilder
@@ -21,6 +18,7 @@ from threadtop.tui.panes.pane import Opened, Pane
 from threadtop.tui.timeline import SHOWN_S, Timeline, axis, timeline
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterable, Sequence
 
     from textual import events
@@ -162,6 +160,33 @@ class GilPane(Pager, Pane):
         ranked.sort(key=lambda pair: round(pair[0], 1), reverse=True)
         return [row for row in (*(row for _, row in ranked), *resting) if isinstance(row, ThreadRow)]
 
+    def look_for(self, words: str, step: int) -> bool:
+        """Bring the next thread with ``words`` in its name or tid into sight, round the end."""
+        self.searched = words.lower()
+        count = len(self._rows)
+        at = min(self._found_at, max(0, count - 1))
+        for far in range(1 if step else 0, count + 1):
+            row = self._rows[(at + far * (step or 1)) % count]
+            if self.searched in f"{row.name} {row.tid}".lower():
+                self._found_at = (at + far * (step or 1)) % count
+                if not self.offset_rows <= self._found_at < self.offset_rows + self._rows_in_sight:
+                    self.offset_rows = self._found_at
+                self.repaint()
+                return True
+        self.repaint()
+        return False
+
+    def copied(self) -> str:
+        """The thread that was searched for, else the first one in sight: name, tid, and its shares as they stand."""
+        at = self._found_at if self.searched else self.offset_rows
+        if at >= len(self._rows):
+            return ""
+        row = self._rows[at]
+        shares = (
+            f"{name} {text.share(value)}" for name, value in (("holds", row.gil_pct), ("waits", row.gil_wait_pct))
+        )
+        return " ".join((row.name, str(row.tid), *shares))
+
     # -- painting ----------------------------------------------------------------------------------
 
     def make_lines(self, width: int, height: int) -> Sequence[Line]:
@@ -196,6 +221,8 @@ class GilPane(Pager, Pane):
         drawn = self._drawn(layout)
         rows = self._rows[self.offset_rows : self.offset_rows + self._rows_in_sight]
         table = [self._row_line(row, drawn, layout, found).line(width) for row in rows]
+        if self.searched:
+            table = [paint.marked(line, self.searched) for line in table]
         return [*lines, self._heading(layout, width), *table, *below][:height]
 
     def _divided(self, width: int, found: Sequence[Finding]) -> _Layout:
@@ -301,19 +328,7 @@ class GilPane(Pager, Pane):
         if self.asking is not None or self._opened is None:
             return
         pid = self._opened.process.pid
-        loop, context = asyncio.get_running_loop(), contextvars.copy_context()
-
-        def ask() -> None:
-            answer: Stacks | ThreadtopError
-            try:
-                answer = stacks.ask(pid)
-            except stacks.StacksError as error:
-                answer = error
-            with suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(self._take, answer, context=context)
-
-        self.asking = threading.Thread(target=ask, name="py-spy", daemon=True)
-        self.asking.start()
+        self.asking = asked("py-spy", lambda: stacks.ask(pid), self._take)
         self.repaint()
 
     def _take(self, answer: Stacks | ThreadtopError) -> None:

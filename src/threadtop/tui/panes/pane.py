@@ -25,6 +25,7 @@ class Pane(Painted):
 
     NAME: ClassVar[str]
     PAGE: ClassVar[str]
+    searched: str
 
     def open(self, opened: Opened) -> None:
         """Show the process as it is now."""
@@ -32,6 +33,14 @@ class Pane(Painted):
 
     def interest(self, interest: Interest, pid: int) -> Interest:
         """``interest`` with what this pane needs read of its process."""
+        raise NotImplementedError
+
+    def look_for(self, words: str, step: int) -> bool:
+        """Go to the next place (step 1, -1 for the one before) that holds ``words``; False if none does."""
+        raise NotImplementedError
+
+    def copied(self) -> str:
+        """What Y copies: the value under the cursor, "" for none."""
         raise NotImplementedError
 
     def position(self) -> str:

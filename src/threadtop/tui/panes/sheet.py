@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.message import Message
 
@@ -12,8 +11,8 @@ from threadtop.inside.asked import Asked
 from threadtop.interest import STATUS
 from threadtop.sheets import render
 from threadtop.sheets.sheet import NOT_YET, Subject
-from threadtop.tui import _compat, paint
-from threadtop.tui.commands import SHEET, Action
+from threadtop.tui import paint
+from threadtop.tui.commands import Action
 from threadtop.tui.grid import Grid
 from threadtop.tui.pager import Pager
 from threadtop.tui.paint import LineBuilder
@@ -27,11 +26,8 @@ if TYPE_CHECKING:
     from threadtop.inside.asked import Found
     from threadtop.interest import Interest
     from threadtop.sheets.render import Row, Rows
-    from threadtop.sheets.sheet import Kind, Link, Sheet
+    from threadtop.sheets.sheet import Kind, Link, Request, Sheet
     from threadtop.tui.paint import Line
-
-MOST_COPIED: Final = 64 << 10  # bytes of one value: terminals take no more by OSC 52
-_NOWHERE: Final = -1
 
 
 class SheetPane(Pager, Pane, inherit_bindings=False):
@@ -66,7 +62,6 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         self.tid = 0
         self.part = 0
         self.wants: frozenset[str] = frozenset()
-        self.searched = ""
         self._opened: Opened | None = None
         self._found: Found | None = None
         self._sheet: Sheet = NOT_YET
@@ -96,11 +91,15 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         opened = self._opened
         if opened is None:
             return
-        facts = self._found.facts if self._found is not None else None
+        facts = self.facts()
         subject = Subject(
-            opened.snapshot, opened.process, facts, self._tid(opened), wants=self.wants, history=opened.history
+            opened.snapshot, opened.process, facts, self._tid(opened), self.part, self.wants, opened.history
         )
         self._sheet = self.kind.make(subject)
+
+    def facts(self) -> object:
+        """What was read for this pane; None as long as nothing was."""
+        return self._found.facts if self._found is not None else None
 
     def interest(self, interest: Interest, pid: int) -> Interest:
         """The facts of this pane, and what the rows beside them need."""
@@ -118,6 +117,8 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         self.offset_rows = max(0, min(max(self.offset_rows, lower), upper, len(rows) - height))
         if self._at <= self._first(rows):
             self.offset_rows = 0  # what stands above the first field is to be seen, too
+        elif self._at >= self._last(rows):
+            self.offset_rows = max(0, min(self._at, len(rows) - height))  # and what stands below the last one
         shown = rows[self.offset_rows : self.offset_rows + height]
         return [
             self._line(row, width, is_chosen=self.offset_rows + at == self._at and row.identity is not None)
@@ -127,13 +128,8 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
     def _line(self, row: Row, width: int, *, is_chosen: bool) -> Line:
         line = LineBuilder()
         for cells, role in row.pieces:
-            found = cells.lower().find(self.searched) if self.searched else _NOWHERE
-            if found < 0:
-                line.add(cells, role)
-            else:
-                end = found + len(self.searched)
-                line.add(cells[:found], role).add(cells[found:end], "s").add(cells[end:], role)
-        made = line.line(width)
+            line.add(cells, role)
+        made = paint.marked(line.line(width), self.searched) if self.searched else line.line(width)
         return paint.selected(made) if is_chosen else made
 
     def _found_again(self, rows: Rows) -> int:
@@ -153,6 +149,14 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
     def _first(rows: Rows) -> int:
         return next((index for index in range(len(rows)) if rows.identity(index) is not None), 0)
 
+    @staticmethod
+    def _last(rows: Rows) -> int:
+        """The first line of the last field or row."""
+        last = next((at for at in range(len(rows) - 1, -1, -1) if rows.identity(at) is not None), 0)
+        while last and rows.identity(last - 1) == rows.identity(last):
+            last -= 1
+        return last
+
     @property
     def chosen(self) -> Row | None:
         """The line under the cursor."""
@@ -163,9 +167,9 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         return f"{text.thousands(self._at + 1)} of {text.thousands(self.count)}" if self.count else ""
 
     def actions(self) -> tuple[Action, ...]:
-        """What can be done here besides: search, copy, what the kind asks for."""
-        asked = tuple(Action("", "", one.key, one.help, one.label) for one in self.kind.requests)
-        return (*SHEET[: 2 if self._parts > 1 else 1], *asked, *SHEET[2:])
+        """What can be done here besides: what the kind asks for, and parts."""
+        parts = (Action("", "", "[ ]", "the part before and the next one", "parts"),) if self._parts > 1 else ()
+        return (*parts, *(Action("", "", one.key, one.help, one.label) for one in self.kind.requests))
 
     # -- the cursor ----------------------------------------------------------------------------------
 
@@ -207,11 +211,15 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         for one in self.kind.requests:
             if event.character == one.key:
                 event.stop()
-                self.wants ^= {one.name}
-                self._make()
-                self.repaint()
-                self.post_message(Grid.Moved())  # read it
-                self.app.feed.hurry()  # type: ignore[attr-defined]
+                self.ask_for(one)
+
+    def ask_for(self, request: Request) -> None:
+        """Have something read that is read only when asked for, or no longer."""
+        self.wants ^= {request.name}
+        self._make()
+        self.repaint()
+        self.post_message(Grid.Moved())  # read it
+        self.app.feed.hurry()  # type: ignore[attr-defined]
 
     # -- pages of what is long, search, copy -------------------------------------------------------------
 
@@ -231,8 +239,8 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
             self.post_message(Grid.Moved())
             self.app.feed.hurry()  # type: ignore[attr-defined]
 
-    def search(self, words: str, step: int = 1) -> bool:
-        """Put the cursor on the next line that holds ``words``, round the end; False if none does."""
+    def look_for(self, words: str, step: int) -> bool:
+        """Put the cursor on the next field or row that holds ``words``, round the end; False if none does."""
         self.searched = words.lower()
         count = len(self._rows)
         for far in range(1 if step else 0, count + 1):
@@ -244,11 +252,6 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         self.repaint()
         return False
 
-    def copy(self) -> str:
-        """Hand the value under the cursor to the terminal's clipboard (OSC 52); returns what to say."""
-        row = self.chosen
-        if row is None or not row.value:
-            return "nothing to copy here"
-        raw = row.value.encode("utf-8", "surrogateescape")[:MOST_COPIED]
-        _compat.write(self.app, f"\x1b]52;c;{base64.b64encode(raw).decode('ascii')}\a")
-        return f"copied {len(raw)} bytes, if the terminal takes them (OSC 52)"
+    def copied(self) -> str:
+        """The value under the cursor."""
+        return self.chosen.value if self.chosen is not None else ""

@@ -36,6 +36,7 @@ _GIL_COLUMNS: Final = (
     "tid",
     "reason",
     "wchan",
+    "role",
     "command",
 )
 _COLUMNS: Final = tuple(key for key in _GIL_COLUMNS if key not in GIL_COLUMNS)

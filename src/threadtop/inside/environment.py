@@ -1,0 +1,72 @@
+"""The environment a program was started with, and its limits with what is used of them (proc(5))."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from threadtop.errors import GoneError
+from threadtop.inside.access import Access
+from threadtop.procfs import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from threadtop.inside.asked import Asked, Denial
+    from threadtop.procfs.reader import ProcReader
+    from threadtop.sample import Sample
+
+MOST_BYTES: Final = 1 << 20  # of an environment
+
+
+class EnvironmentFacts(NamedTuple):
+    """``variables`` as (name, value) in the order of the process's memory, None where they may not be read.
+
+    ``is_cut``: there were more than MOST_BYTES.  ``limits`` as in parse.parse_limits, ``status`` as in parse_status.
+    ``descriptors`` is how many are open, ``user_threads`` how many threads the process's user has in all (of those
+    that are in sight); None not known.
+    """
+
+    variables: tuple[tuple[str, str], ...] | None
+    is_cut: bool
+    limits: Mapping[str, tuple[str, str, str]]
+    status: Mapping[str, str]
+    descriptors: int | None
+    user_threads: int | None
+    denials: tuple[Denial, ...]
+
+
+class EnvironmentReader:
+    """Reads ``environ``, ``limits`` and ``status``."""
+
+    def __init__(self, reader: ProcReader) -> None:
+        """Read through ``reader``."""
+        self._reader = reader
+
+    def read(self, asked: Asked, sample: Sample) -> EnvironmentFacts:
+        """The environment and limits; raises GoneError."""
+        process = sample.processes[asked.pid]
+        access = Access(self._reader, asked.pid, process.uid)
+        status = access.parsed("status", parse.parse_status)
+        if status is None:
+            raise GoneError(str(asked.pid))
+        raw = access.attempt("environ", lambda: self._reader.read_most(asked.pid, "environ", MOST_BYTES + 1))
+        is_whole = len(sample.processes) > 1  # attached runs see the attached processes only
+        same_user = [one for one in sample.processes.values() if one.uid == process.uid]
+        return EnvironmentFacts(
+            variables=None if raw is None else tuple(parse_environment(raw[:MOST_BYTES])),
+            is_cut=raw is not None and len(raw) > MOST_BYTES,
+            limits=access.parsed("limits", parse.parse_limits) or {},
+            status=status,
+            descriptors=access.attempt("fd", lambda: self._reader.descriptor_count(asked.pid)),
+            user_threads=sum(len(one.threads) for one in same_user) if is_whole else None,
+            denials=tuple(access.denials.values()),
+        )
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+
+def parse_environment(raw: bytes) -> list[tuple[str, str]]:
+    """``environ``: ``NAME=value`` ended by NULs; what has no ``=`` is a name without a value."""
+    pairs = (part.partition("=") for part in parse.decode(raw).split("\0") if part)
+    return [(name, value) for name, _, value in pairs]

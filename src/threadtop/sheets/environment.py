@@ -1,0 +1,214 @@
+"""The Environment pane: what a program was started with, secrets masked, and how near its limits are; pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from threadtop import text
+from threadtop.inside.environment import EnvironmentFacts
+from threadtop.sheets.sheet import NOT_YET, Column, Record, Request, Section, Sheet, Table, Term, by_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from threadtop.sheets.sheet import Subject
+
+MASK: Final = "********"
+SECRETS: Final = Request("v", "secrets", "secrets", "show values that look like secrets, or mask them again")
+NEAR, FULL = 80.0, 95.0  # % of a limit from which it is news, and a danger
+_NAMES: Final = re.compile(
+    r"key|secret|token|passw|(^|_)pass($|_)|(^|_)pwd($|_)|credential|auth|private|cookie|session|signature|salt"
+    r"|(^|_)(sas|jwt|dsn|pat|api|pin|otp)($|_)",
+    re.IGNORECASE,
+)
+_HARMLESS: Final = frozenset(
+    ("PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY", "XDG_SESSION_ID", "XDG_SESSION_TYPE", "XDG_SESSION_CLASS")
+) | frozenset(("DESKTOP_SESSION", "DBUS_SESSION_BUS_ADDRESS", "GDMSESSION", "SESSION_MANAGER"))
+_VALUES: Final = re.compile(r"-----BEGIN|^eyJ[\w-]+\.[\w-]+|://[^/\s:@]*:[^/\s@]+@|^(gh[pousr]_|sk-|xox[abp]-|AKIA)")
+_DENSE: Final = re.compile(r"[A-Za-z0-9+=]{24,}")  # without / - and _: paths and names have them
+_DENSE_BITS: Final = 3.7  # a letter of random base64 has up to 6 bits, a word or path well below 4
+_HEX: Final = re.compile(r"[0-9a-fA-F]{32,}")
+
+TERMS: Final = by_key(
+    Term(
+        "limit",
+        "limit",
+        "What the kernel bounds for this process (getrlimit(2)). What it starts inherits the limits.",
+        "/proc/PID/limits",
+    ),
+    Term(
+        "used",
+        "used",
+        "How much of it is used now, where there is such a figure. It is compared with the soft limit.",
+        "/proc/PID/status, fd, stat",
+    ),
+    Term(
+        "used_pct",
+        "%",
+        "The share of the soft limit that is used. Above 80 % it is time to look, at 100 % calls fail.",
+        "used / soft",
+    ),
+    Term(
+        "soft",
+        "soft",
+        "The limit in force. The process may raise it up to the hard one.",
+        "/proc/PID/limits",
+    ),
+    Term(
+        "hard",
+        "hard",
+        "The most that the soft limit may be raised to. Only CAP_SYS_RESOURCE raises this one.",
+        "/proc/PID/limits",
+    ),
+    Term(
+        "unit",
+        "unit",
+        "What the limit counts. Bytes unless it says otherwise.",
+        "/proc/PID/limits",
+    ),
+    Term(
+        "name",
+        "variable",
+        "A variable of the environment that the program was started with. What it set later by setenv(3) is not "
+        "seen here: that is in its own memory.",
+        "/proc/PID/environ; environ(7)",
+    ),
+    Term(
+        "value",
+        "value",
+        "Its value as it was at the start. What looks like a secret is masked until v is pressed (--want secrets).",
+        "/proc/PID/environ",
+    ),
+)
+
+
+def sheet(subject: Subject) -> Sheet:
+    """Limits, the fullest first, and the environment by name."""
+    facts = subject.facts
+    if not isinstance(facts, EnvironmentFacts):
+        return NOT_YET
+    return Sheet((_limits(facts), _environment(facts, shows_secrets="secrets" in subject.wants)), denials=facts.denials)
+
+
+# -- limits ------------------------------------------------------------------------------------
+
+
+def _used(facts: EnvironmentFacts) -> dict[str, float | None]:
+    """What is used of each limit, in its unit; None is not known."""
+    status = facts.status
+
+    def kib(name: str) -> int | None:
+        word = status.get(name, "").split(" ")[0]
+        return int(word) * 1024 if word.isdigit() else None
+
+    queued = status.get("SigQ", "").partition("/")[0]
+    return {
+        "Max open files": facts.descriptors,
+        "Max processes": facts.user_threads,
+        "Max address space": kib("VmSize"),
+        "Max data size": kib("VmData"),
+        "Max stack size": kib("VmStk"),
+        "Max locked memory": kib("VmLck"),
+        "Max resident set": kib("VmRSS"),
+        "Max pending signals": int(queued) if queued.isdigit() else None,
+    }
+
+
+def _limits(facts: EnvironmentFacts) -> Section:
+    used = _used(facts)
+    rows = []
+    for name, (soft, hard, unit) in facts.limits.items():
+        now = used.get(name)
+        share = now / int(soft) * 100 if now is not None and soft.isdigit() and int(soft) else None
+        rows.append((share if share is not None else -1.0, name, soft, hard, unit, now, share))
+    rows.sort(key=lambda row: -row[0])
+    records = [
+        Record(
+            name,
+            (
+                name.removeprefix("Max ").lower(),
+                _amount(now, unit),
+                text.percent(share),
+                _amount(_number(soft), unit) if soft.isdigit() else soft,
+                _amount(_number(hard), unit) if hard.isdigit() else hard,
+                unit,
+            ),
+            (name, now, None if share is None else round(share, 2), _number(soft), _number(hard), unit),
+            role="r" if (share or 0) >= FULL else "y" if (share or 0) >= NEAR else " ",
+        )
+        for _, name, soft, hard, unit, now, share in rows
+    ]
+    columns = (
+        Column("limit", 20),
+        *(Column(key, 12, right=True) for key in ("used", "used_pct", "soft")),
+        Column("hard", 12, right=True, is_spare=True),
+    )
+    return Section(
+        "limits", "Limits, the fullest first", table=Table((*columns, Column("unit", 10, is_spare=True)), records)
+    )
+
+
+def _number(words: str) -> int | None:
+    return int(words) if words.isdigit() else None
+
+
+def _amount(value: float | None, unit: str) -> str:
+    if value is None:
+        return text.UNKNOWN
+    return text.size(value) if unit == "bytes" else text.thousands(value)
+
+
+# -- environment -------------------------------------------------------------------------------
+
+
+def _environment(facts: EnvironmentFacts, *, shows_secrets: bool) -> Section:
+    if facts.variables is None:
+        return Section("environment", "Environment", notes=("may not be read: see below",))
+    records = []
+    masked = 0
+    for name, value in sorted(facts.variables):
+        is_masked = not shows_secrets and is_secret(name, value)
+        masked += is_masked
+        shown = MASK if is_masked else value
+        records.append(Record(name, (name, shown), (name, shown), role="y" if is_masked else " "))
+    notes = tuple(_notes(facts, masked))
+    table = Table((Column("name", 32), Column("value")), records, empty="none: it was started without any")
+    return Section("environment", "Environment, as it was at the start", table=table, notes=notes)
+
+
+def _notes(facts: EnvironmentFacts, masked: int) -> Iterator[str]:
+    if masked:
+        yield f"{masked} values that look like secrets are masked: {SECRETS.key} shows them (--want {SECRETS.name})"
+    if facts.is_cut:
+        yield "there is more than 1 MiB of it: the rest is left out"
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether a variable looks like one that a bystander should not read: by its name, or by what the value is like."""
+    if not value or name in _HARMLESS:
+        return False
+    if _NAMES.search(name) and not value.startswith("/"):
+        return True
+    if _VALUES.search(value):
+        return True
+    return any(
+        _HEX.fullmatch(part) is not None or _bits(part) >= _DENSE_BITS
+        for part in _DENSE.findall(value)
+        if _is_mixed(part)
+    )
+
+
+def _is_mixed(part: str) -> bool:
+    """Digits among letters, and small ones among capitals or many digits: words are not like that."""
+    digits = sum(letter.isdigit() for letter in part)
+    has_cases = any(map(str.islower, part)) and any(map(str.isupper, part))
+    return digits >= len(part) // 8 or (digits > 0 and has_cases)
+
+
+def _bits(part: str) -> float:
+    """Entropy of a letter, in bits, by how often each occurs in it."""
+    counts = Counter(part)
+    return -sum(count / len(part) * math.log2(count / len(part)) for count in counts.values())

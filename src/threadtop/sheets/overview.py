@@ -1,0 +1,256 @@
+"""The Overview pane: what a process is, uses and costs, by the terms of proc(5); pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from threadtop import export, text
+from threadtop.inside.overview import OverviewFacts
+from threadtop.sample import TICK_NS
+from threadtop.sheets.overview_terms import TERMS as TERMS  # noqa: PLC0414 found here, too
+from threadtop.sheets.sheet import NOT_YET, Entry, Link, Section, Sheet
+from threadtop.snapshot import POLICIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from threadtop.sheets.sheet import Subject
+
+_KIB: Final = 1024
+_MUCH_PCT: Final = 20.0
+_STATES: Final = {
+    "R": "runnable",
+    "S": "asleep",
+    "D": "uninterruptible",
+    "T": "stopped",
+    "t": "traced",
+    "Z": "zombie",
+    "I": "idle",
+    "X": "dead",
+}
+_CONTAINERS: Final = (
+    (re.compile(r"docker[-/]([0-9a-f]{12})"), "docker"),
+    (re.compile(r"libpod-([0-9a-f]{12})"), "podman"),
+    (re.compile(r"kubepods.*?([0-9a-f]{12})[0-9a-f]{52}"), "kubernetes"),
+    (re.compile(r"cri-containerd-([0-9a-f]{12})"), "containerd"),
+    (re.compile(r"/lxc(?:\.payload)?[./]([^/]+)"), "lxc"),
+    (re.compile(r"machine\.slice/(?:machine-|systemd-nspawn@)([^/]+?)\.s"), "systemd-nspawn"),
+    (re.compile(r"snap\.([^./]+)"), "snap"),
+    (re.compile(r"app-flatpak-([^/]+?)-\d+\.scope"), "flatpak"),
+)
+
+
+def sheet(subject: Subject) -> Sheet:
+    """The process, what it does now first."""
+    facts = subject.facts
+    if not isinstance(facts, OverviewFacts):
+        return NOT_YET
+    return Sheet(
+        (
+            Section("identity", "Identity", tuple(_identity(subject, facts))),
+            Section("now", "Now, the sum over its threads", tuple(_now(subject, facts))),
+            Section("memory", "Memory", tuple(_memory(subject, facts))),
+            Section("family", "Processes against threads", tuple(_family(facts))),
+            Section("scheduling", "Scheduling", tuple(_scheduling(subject, facts))),
+            Section("accounting", "Since it started", tuple(_accounting(subject, facts))),
+            Section("confinement", "Cgroup and namespaces", tuple(_confinement(facts))),
+        ),
+        denials=facts.denials,
+    )
+
+
+def _known(key: str, value: str | None, note: str = "", role: str = " ") -> Entry:
+    return Entry(key, value or text.UNKNOWN, value or None, note, role)
+
+
+def _identity(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
+    row, stat, host = subject.process, facts.stat, subject.snapshot.host
+    yield Entry("pid", f"{row.pid}  {row.process}", row.pid, role="b")
+    inner = facts.status.get("NSpid", "").split()
+    if len(inner) > 1:
+        yield Entry("inner_pids", " > ".join(inner), [int(one) for one in inner if one.isdigit()])
+    yield Entry("command", " ".join(facts.arguments) or row.command or text.UNKNOWN, list(facts.arguments))
+    yield _known("executable", facts.executable, role="y" if (facts.executable or "").endswith(" (deleted)") else " ")
+    yield _known("directory", facts.directory)
+    if facts.root not in {None, "/"}:
+        yield _known("root", facts.root)
+    yield Entry("user", row.user, row.user, f"uid {row.uid}" if row.uid is not None else "")
+    parent = subject.snapshot.processes.get(row.ppid)
+    name = f"  {parent.process}" if parent is not None else ""
+    yield Entry("ppid", f"{row.ppid}{name}", row.ppid, link=Link(row.ppid) if parent is not None else None)
+    if stat is not None:
+        yield Entry(
+            "session", f"{stat.session}, process group {stat.pgrp}", {"session": stat.session, "pgrp": stat.pgrp}
+        )
+        yield Entry("tty", facts.terminal or "none", facts.terminal)
+    started = host.boot_time + row.start_ticks * TICK_NS / 1e9
+    age_s = max(0.0, subject.snapshot.time - started)
+    yield Entry(
+        "started", f"{export.iso_time(started)[:19]} UTC", export.iso_time(started), f"{text.duration(age_s)} ago"
+    )
+
+
+def _now(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
+    row, coming = subject.process, facts.coming
+    states = ", ".join(f"{count} {_STATES.get(state, state)}" for state, count in sorted(row.states.items()))
+    yield Entry("threads", f"{row.thread_count}: {states}", {"count": row.thread_count, "states": dict(row.states)})
+    if coming.seconds > 0:
+        rate = coming.created / coming.seconds
+        shown = f"{coming.created} begun, {coming.ended} ended, at most {coming.peak} at once"
+        value = {
+            "created": coming.created,
+            "ended": coming.ended,
+            "peak": coming.peak,
+            "seconds": round(coming.seconds, 1),
+        }
+        yield Entry("churn", shown, value, f"in {coming.seconds:.0f} s: {text.rate(rate)}/s")
+    modes = f"user {text.percent(row.user_pct)}, system {text.percent(row.system_pct)}"
+    yield Entry("cpu_pct", f"{text.percent(row.cpu_pct)} %", _rounded(row.cpu_pct), modes, role="b")
+    role = "w" if (row.wait_pct or 0) >= _MUCH_PCT else " "
+    yield Entry("wait_pct", f"{text.percent(row.wait_pct)} %", _rounded(row.wait_pct), role=role)
+    switches = {"vol_per_s": _rounded(row.vol_per_s), "invol_per_s": _rounded(row.invol_per_s)}
+    shown = f"{text.rate(row.vol_per_s)} voluntary, {text.rate(row.invol_per_s)} involuntary"
+    yield Entry("switches_per_s", shown, switches)
+    rates = facts.io_per_s
+    if rates is not None and "read_bytes" in rates:
+        shown = f"{text.size(rates['read_bytes'])}/s read, {text.size(rates['write_bytes'])}/s written"
+        yield Entry("io_per_s", shown, {key: round(rates[key], 1) for key in ("read_bytes", "write_bytes")})
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
+
+
+def _kib(status: Mapping[str, str], name: str) -> int | None:
+    word = status.get(name, "").split(" ")[0]
+    return int(word) * _KIB if word.isdigit() else None
+
+
+def _memory(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
+    status, usage = facts.status, facts.usage
+    peak = _kib(status, "VmHWM")
+    rss = subject.process.rss_bytes
+    yield Entry("rss_bytes", text.size(rss), rss, f"at most {text.size(peak)} so far" if peak else "", role="b")
+    age = f"measured {text.duration(facts.usage_age_s)} ago" if usage is not None else ""
+    yield Entry("pss_bytes", text.size(usage.pss_bytes if usage else None), usage.pss_bytes if usage else None, age)
+    yield Entry("uss_bytes", text.size(usage.uss_bytes if usage else None), usage.uss_bytes if usage else None)
+    parts = {key: _kib(status, name) for key, name in _RESIDENT}
+    shown = ", ".join(f"{key} {text.size(size)}" for key, size in parts.items())
+    yield Entry("resident", shown, parts)
+    swap = _kib(status, "VmSwap")
+    yield Entry("swap_bytes", text.size(swap), swap, role="y" if swap else " ")
+    yield Entry("vsize_bytes", text.size(subject.process.vsize_bytes), subject.process.vsize_bytes)
+    stack = _kib(status, "VmStk")
+    yield Entry("stack_bytes", text.size(stack), stack)
+
+
+_RESIDENT: Final = (("anonymous", "RssAnon"), ("files", "RssFile"), ("shared", "RssShmem"))
+
+
+def _family(facts: OverviewFacts) -> Iterator[Entry]:
+    """What its sibling processes share, and what one more process or thread would cost."""
+    measured = [one for one in facts.siblings if one.usage is not None]
+    count = len(facts.siblings)
+    if count < 2:  # noqa: PLR2004 itself
+        yield Entry("siblings", "none: the only process of its parent with this name", 0)
+    else:
+        rss = sum(one.rss_bytes for one in facts.siblings)
+        threads = sum(one.threads for one in facts.siblings)
+        shown = f"{count} processes with {threads} threads, RSS adds up to {text.size(rss)}"
+        yield Entry("siblings", shown, {"processes": count, "threads": threads, "rss_bytes": rss})
+        pss = sum(one.usage.pss_bytes for one in measured if one.usage is not None)
+        if len(measured) == count:
+            yield Entry(
+                "really_bytes", text.size(pss), pss, f"{text.size(max(0, rss - pss))} are counted more than once"
+            )
+        else:
+            yield Entry("really_bytes", text.UNKNOWN, None, f"{len(measured)} of {count} measured so far")
+    if measured:
+        own = sum(one.usage.uss_bytes for one in measured if one.usage is not None) / len(measured)
+        yield Entry("one_process_bytes", f"~{text.size(own)}", round(own), "an estimate: what one has for itself alone")
+    stack = facts.status.get("VmStk")
+    yield Entry(
+        "one_thread_bytes",
+        "its stack, as far as it touches it, and a kernel stack (16K)" if stack is not None else text.UNKNOWN,
+        None,
+        "all else is shared: the Memory pane measures the stacks there are",
+    )
+
+
+def _scheduling(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
+    row = subject.process
+    leader = row.threads.get(row.pid)
+    policy = POLICIES.get(leader.policy, str(leader.policy)) if leader is not None else None
+    real_time = f", real-time priority {leader.rt_priority}" if leader is not None and leader.rt_priority else ""
+    yield Entry("policy", f"{policy or text.UNKNOWN}{real_time}", policy, "main thread")
+    value = {"priority": row.priority, "nice": row.nice}
+    yield Entry("priority", f"{text.priority(row.priority)}, nice {text.count(row.nice)}", value)
+    yield _known("affinity", facts.status.get("Cpus_allowed_list"))
+    yield _known("memory_nodes", facts.status.get("Mems_allowed_list"))
+
+
+def _accounting(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
+    stat, more, io = facts.stat, facts.more, facts.io
+    row = subject.process
+    if stat is not None:
+        user, system = stat.utime_ticks * TICK_NS, stat.stime_ticks * TICK_NS
+        modes = f"user {text.cpu_time(user)}, system {text.cpu_time(system)}"
+        yield Entry(
+            "cpu_s", text.cpu_time(row.cpu_ns), _rounded(row.cpu_ns / 1e9 if row.cpu_ns is not None else None), modes
+        )
+    if more is not None:
+        children = (more.children_utime_ticks + more.children_stime_ticks) * TICK_NS
+        yield Entry("children_cpu_s", text.cpu_time(children), _rounded(children / 1e9))
+    if stat is not None:
+        delay = stat.blkio_ticks * TICK_NS / 1e9 if facts.has_delays else None
+        note = "" if facts.has_delays else "not counted: sysctl kernel.task_delayacct=1 switches it on"
+        yield Entry("block_io_delay_s", text.UNKNOWN if delay is None else f"{delay:.2f} s", _rounded(delay), note)
+        faults = f"{stat.minflt:,} minor, {stat.majflt:,} major"
+        yield Entry("faults", faults, {"minor": stat.minflt, "major": stat.majflt})
+    for key, name in (("read_bytes", "read_bytes"), ("write_bytes", "write_bytes")):
+        count = io.get(name) if io is not None else None
+        yield Entry(key, text.size(count), count)
+    if io is not None:
+        calls = f"{text.thousands(io.get('syscr'))} reads of {text.size(io.get('rchar'))}, "
+        calls += f"{text.thousands(io.get('syscw'))} writes of {text.size(io.get('wchar'))}"
+        yield Entry("io_calls", calls, {key: io.get(key) for key in ("syscr", "rchar", "syscw", "wchar")})
+
+
+def container(paths: Mapping[str, str]) -> str | None:
+    """``docker 1a2b3c4d5e6f`` by the path of a cgroup; None where it is in none that is known."""
+    for path in paths.values():
+        for pattern, name in _CONTAINERS:
+            found = pattern.search(path)
+            if found is not None:
+                return f"{name} {found[1]}"
+    return None
+
+
+def _confinement(facts: OverviewFacts) -> Iterator[Entry]:
+    by_path: dict[str, list[str]] = {}
+    for controller, path in facts.cgroups.items():
+        by_path.setdefault(path, []).append(controller)
+    shown = ", ".join(f"{path} ({','.join(sorted(names))})" if any(names) else path for path, names in by_path.items())
+    yield Entry("cgroup", shown or text.UNKNOWN, dict(facts.cgroups))
+    quota = facts.quota
+    if quota is None:
+        yield Entry("quota_cores", "none", None)
+    else:
+        share = quota.throttled / quota.periods * 100 if quota.periods else 0.0
+        yield Entry(
+            "quota_cores",
+            f"{quota.quota_cores:g} cores",
+            {"cores": quota.quota_cores, "throttled_periods": quota.throttled, "periods": quota.periods},
+            f"throttled in {share:.0f} % of its periods, {quota.throttled_ns / 1e9:.1f} s in all",
+            role="y" if share >= 1 else " ",
+        )
+    yield _known("container", container(facts.cgroups), "" if container(facts.cgroups) else "none that is known")
+    if facts.namespaces:
+        own = sorted(name for name, link in facts.namespaces.items() if facts.ours.get(name) != link)
+        words = f"{', '.join(own)} of its own" if own else "all shared with threadtop"
+        yield Entry("namespaces", words, dict(facts.namespaces))
+    else:
+        yield Entry("namespaces", text.UNKNOWN, None)
+    seccomp = {"0": "off", "1": "strict", "2": "filter"}.get(facts.status.get("Seccomp", ""))
+    yield _known("seccomp", seccomp)

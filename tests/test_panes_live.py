@@ -1,0 +1,263 @@
+"""Panes of a real process, as --pane prints them, against what the program says and against independent readings."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from threadtop.pane_report import NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.live
+PROGRAM = Path(__file__).parent / "programs" / "inside.py"
+NOBODY = 65534
+
+
+class Known(NamedTuple):
+    """The program: its pid, and what it said of itself."""
+
+    pid: int
+    said: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
+    """The program, up and with all its threads in place."""
+    file = tmp_path_factory.mktemp("inside") / "own"
+    with subprocess.Popen(
+        [sys.executable, str(PROGRAM), str(file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "SECRET_TOKEN": "t0p", "PLAIN": "plain"},
+    ) as process:
+        assert process.stdout is not None
+        pairs = (word.split("=") for word in process.stdout.readline().split())
+        yield Known(process.pid, {key: int(value) for key, value in pairs})
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def pane(name: str, pid: int, *more: str, prefix: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What --pane prints as JSON."""
+    command = [
+        *prefix,
+        sys.executable,
+        "-m",
+        "threadtop",
+        "--pane",
+        name,
+        "-d",
+        "0.3",
+        "--once",
+        "--json",
+        "-p",
+        str(pid),
+    ]
+    done = subprocess.run([*command, *more], capture_output=True, text=True, timeout=60, check=False)
+    assert not done.returncode, done.stderr
+    shown = json.loads(done.stdout)
+    assert isinstance(shown, dict)
+    return shown
+
+
+def table(shown: dict[str, Any], key: str, by: str) -> dict[Any, dict[str, Any]]:
+    """Rows of a section by one of their values."""
+    return {row[by]: row for row in shown[key]}
+
+
+def test_overview(known: Known) -> None:
+    """Identity as /proc has it, memory as its rollup and ps have it."""
+    shown = pane("overview", known.pid)
+    identity = shown["identity"]
+    assert identity["executable"] == os.readlink(f"/proc/{known.pid}/exe")
+    assert identity["directory"] == os.readlink(f"/proc/{known.pid}/cwd")
+    assert identity["ppid"] == os.getpid()
+    assert identity["session"] == {"session": os.getsid(known.pid), "pgrp": os.getpgid(known.pid)}
+    assert identity["command"][1] == str(PROGRAM)
+    assert shown["now"]["threads"]["count"] == 5
+    assert (
+        shown["scheduling"]["affinity"]
+        == re.findall(r"Cpus_allowed_list:\t(.*)", Path(f"/proc/{known.pid}/status").read_text(encoding="utf-8"))[0]
+    )
+    rollup = Path(f"/proc/{known.pid}/smaps_rollup").read_text(encoding="ascii")
+    pss_bytes = int(re.findall(r"^Pss: *(\d+)", rollup, re.MULTILINE)[0]) * 1024
+    assert shown["memory"]["pss_bytes"] == pytest.approx(pss_bytes, rel=0.2)
+    assert shown["memory"]["uss_bytes"] <= shown["memory"]["pss_bytes"] <= shown["memory"]["rss_bytes"] * 1.01
+    assert shown["denied"] == []
+
+
+def test_files(known: Known) -> None:
+    """Each descriptor as the program opened it, and who waits on which."""
+    shown = pane("files", known.pid)
+    files, said = table(shown, "files", "fd"), known.said
+    own = files[said["own"]]
+    assert (own["kind"], own["position"], own["mode"]) == ("file", 4321, "rw")
+    assert own["target"].endswith("(deleted)")
+    assert files[said["epoll"]]["target"] == f"2 fds: {' '.join(map(str, sorted((said['accepted'], said['server']))))}"
+    assert f"127.0.0.1:{said['port']} listening" in files[said["server"]]["target"]
+    assert f"-> 127.0.0.1:{said['port']} established" in files[said["client"]]["target"]
+    assert (files[said["reading"]]["kind"], files[said["reading"]]["mode"]) == ("pipe", "r")
+    assert files[said["reading"]]["blocked"] == [said["read"]]
+    assert files[said["server"]]["blocked"] == [said["accept"]]
+    assert set(files) == {int(name) for name in os.listdir(f"/proc/{known.pid}/fd")}
+
+
+def test_files_agree_with_lsof(known: Known) -> None:
+    """The same descriptors, and the same files behind them."""
+    if shutil.which("lsof") is None:
+        pytest.skip("lsof is not installed")
+    said = subprocess.run(
+        ["lsof", "-nP", "-p", str(known.pid), "-Ffn"], capture_output=True, text=True, check=False, timeout=60
+    ).stdout
+    pairs = re.findall(r"^f(\d+)\nn(.*)$", said, re.MULTILINE)
+    files = table(pane("files", known.pid), "files", "fd")
+    assert {int(fd) for fd, _ in pairs} == set(files)
+    for fd, name in pairs:
+        if name.startswith("/") and "(deleted)" not in name:
+            assert files[int(fd)]["target"] == name
+
+
+def test_memory(known: Known) -> None:
+    """All mappings, the touched ones in memory, stacks of threads by their tids."""
+    shown = pane("memory", known.pid, "--want", "smaps")
+    maps = Path(f"/proc/{known.pid}/maps").read_text(encoding="utf-8").splitlines()
+    assert sum(row["count"] for row in shown["kinds"]) == pytest.approx(len(maps), abs=2)
+    rows = table(shown, "mappings", "address")
+    touched = rows[f"{known.said['shared']:x}"]
+    assert touched["size_bytes"] == touched["rss_bytes"] == 3 << 20
+    assert touched["kind"] == "shared memory"
+    assert sum(row["kind"] == "thread stack" for row in shown["mappings"]) >= 3
+    resident = sum(row["rss_bytes"] for row in shown["mappings"])
+    assert resident == pytest.approx(shown["totals"]["rss_bytes"], rel=0.1)
+
+
+def test_memory_agrees_with_pmap(known: Known) -> None:
+    """Address space and resident memory in all as pmap adds them up."""
+    if shutil.which("pmap") is None:
+        pytest.skip("pmap is not installed")
+    said = subprocess.run(
+        ["pmap", "-x", str(known.pid)], capture_output=True, text=True, check=False, timeout=60
+    ).stdout
+    size_kib, rss_kib = map(int, re.findall(r"^total kB +(\d+) +(\d+)", said, re.MULTILINE)[0])
+    shown = pane("memory", known.pid, "--want", "smaps")
+    assert sum(row["size_bytes"] for row in shown["kinds"]) == pytest.approx(size_kib * 1024, rel=0.01)
+    assert sum(row["rss_bytes"] for row in shown["kinds"]) == pytest.approx(rss_kib * 1024, rel=0.1)
+
+
+def test_thread(known: Known) -> None:
+    """A thread in read: its call, its descriptor, where in the C library it sleeps, its stack."""
+    shown = pane("thread", known.pid, "--tid", str(known.said["read"]))
+    now = shown["now"]
+    assert now["state"] == "S"
+    assert now["reason"].startswith(f"read fd {known.said['reading']} pipe")
+    counter = now["program_counter"]
+    assert re.match(r"libc|ld-musl", counter["file"])
+    assert counter["symbol"] in {"read", "__libc_read", "__read", "__GI___libc_read", ""}
+    assert 0 < shown["stack"]["stack_used_bytes"] < shown["stack"]["stack_bytes"]
+    assert shown["identity"]["tid"] == {"tid": known.said["read"], "hex": f"{known.said['read']:#x}"}
+
+
+def test_a_thread_that_runs(known: Known) -> None:
+    """It is in no call: where it is, is not known, and says why."""
+    deadline = time.monotonic() + 30
+    while True:  # waiting for the GIL it is in one
+        now = pane("thread", known.pid, "--tid", str(known.said["spin"]))["now"]
+        if now["syscall"] == "running" or time.monotonic() > deadline:
+            break
+    assert now["syscall"] == "running"
+    assert now["program_counter"] is None
+
+
+def test_signals(known: Known) -> None:
+    """What it ignores, catches, and blocks while it is pending."""
+    shown = pane("signals", known.pid)
+    process = shown["process"]
+    assert process["pending"] == ["USR2"]
+    assert "HUP" in process["ignored"]
+    assert "USR1" in process["caught"]
+    effects = table(shown, "dispositions", "signal")
+    assert effects["HUP"]["effect"] == "ignored"
+    assert effects["USR1"]["effect"] == "its own handler"
+    assert effects["USR2"]["blocked_by"] == 5  # threads inherit the mask
+
+
+def test_protection(known: Known) -> None:
+    """Its ids, and its capabilities as getpcaps or the kernel's mask have them."""
+    shown = pane("protection", known.pid)
+    status = Path(f"/proc/{known.pid}/status").read_text(encoding="utf-8")
+    mask = int(re.findall(r"CapEff:\t(\w+)", status)[0], 16)
+    assert len(shown["capabilities"]["cap_effective"]) == mask.bit_count()
+    assert shown["identity"]["uids"]["effective"] == os.geteuid()
+    assert shown["confinement"]["no_new_privs"] is False
+
+
+def test_environment(known: Known) -> None:
+    """The variables it was started with, the secret one masked until asked for; limits as prlimit has them."""
+    variables = table(pane("environment", known.pid), "environment", "name")
+    assert variables["PLAIN"]["value"] == "plain"
+    assert variables["SECRET_TOKEN"]["value"] == "********"
+    shown = pane("environment", known.pid, "--want", "secrets")
+    assert table(shown, "environment", "name")["SECRET_TOKEN"]["value"] == "t0p"
+    soft, hard = resource.prlimit(known.pid, resource.RLIMIT_NOFILE)
+    files = table(shown, "limits", "limit")["Max open files"]
+    assert (files["soft"], files["hard"]) == (soft, hard)
+    listed = len(os.listdir(f"/proc/{known.pid}/fd"))
+    assert listed <= files["used"] <= listed + 1  # its thread in accept has a number for what it will accept
+
+
+def test_children(known: Known) -> None:
+    """Us above it, its child below."""
+    shown = pane("children", known.pid)
+    pids = [row["pid"] for row in shown["processes"]]
+    assert pids.index(os.getpid()) < pids.index(known.pid) < pids.index(known.said["child"])
+    assert shown["below"]["below"] == 1
+
+
+@pytest.mark.skipif(shutil.which("py-spy") is None and not Path(sys.executable).with_name("py-spy").exists(),
+                    reason="py-spy is not installed")  # fmt: skip
+def test_stacks(known: Known) -> None:
+    """Python's frames of each thread."""
+    shown = pane("stacks", known.pid)
+    frames = {tid: row["frame"] for row in shown["stacks"] if row["frame"] for tid in row["threads"]}
+    assert {known.pid, known.said["read"], known.said["spin"]} <= set(frames)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
+@pytest.mark.parametrize("name", [name for name in sorted(NAMES) if name != "stacks"])
+def test_another_users_process(name: str, known: Known, tmp_path: Path) -> None:
+    """As nobody every pane still says something, and what it cannot read names the rule and what would lift it."""
+    prefix = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "env", f"HOME={tmp_path}")
+    probe = subprocess.run(
+        [*prefix, sys.executable, "-c", "import threadtop"], capture_output=True, check=False, timeout=60
+    )
+    if probe.returncode:
+        pytest.skip("nobody may not read this Python")
+    shown = pane(name, known.pid, prefix=prefix)
+    for denial in shown["denied"]:
+        assert denial["what"]
+        assert denial["rule"]
+    if name in {"overview", "files", "memory", "thread", "environment"}:
+        assert {denial["rule"] for denial in shown["denied"]} == {"it is another user's process"} | (
+            {"only CAP_SYS_ADMIN may read a kernel stack"} if name == "thread" else set()
+        )
+
+
+def test_a_kernel_thread() -> None:
+    """It has no files, no memory, no environment: each pane says what there is, without a failure."""
+    if not Path("/proc/2/task").exists():
+        pytest.skip("no kernel threads are to be seen here (a container)")
+    for name in ("overview", "files", "memory", "thread", "signals", "protection", "children", "environment"):
+        assert pane(name, 2)["pane"] == name
