@@ -24,12 +24,15 @@ MOST_KEPT: Final = 1 << 18  # descriptors
 class Census:
     """The descriptors seen so far, with their links; a window of them is seen anew in each reading."""
 
-    def __init__(self, reader: ProcReader, kind_of_inode: Callable[[str, int], Kind | None]) -> None:
-        """``kind_of_inode`` says what a path of descriptor is, given the process and the number; None not known."""
+    def __init__(self, reader: ProcReader, kind_of_inode: Callable[[str, int], Kind]) -> None:
+        """``kind_of_inode`` says what the path of a descriptor is, given the process and the number."""
         self._reader = reader
         self._kind_of_inode = kind_of_inode
         self._links: dict[int, str] = {}
         self._kinds: dict[str, Kind] = {}  # of paths
+        self._known: dict[int, Kind] = {}
+        self._counts: Counter[Kind] = Counter()
+        self._deleted: set[int] = set()
         self._next = 0  # the number to go on with
         self._order: list[int] | None = None
         self.count: int | None = None  # how many there are, where one window holds them all
@@ -71,12 +74,11 @@ class Census:
 
     def kinds(self) -> Mapping[Kind, int]:
         """How many of each kind, of those whose kind is known."""
-        return Counter(kind for link in self._links.values() if (kind := self._kind(link)) is not None)
+        return {kind: count for kind, count in self._counts.items() if count}
 
     def deleted(self, most: int) -> tuple[int, list[int]]:
         """How many files have no name any more by their links, and the numbers of the first ``most``."""
-        fds = [fd for fd, link in self._links.items() if fdinfo.is_deleted(link)]
-        return len(fds), sorted(fds)[:most]
+        return len(self._deleted), sorted(self._deleted)[:most]
 
     def _kind(self, link: str) -> Kind | None:
         return fdinfo.kind_of(link) or self._kinds.get(link)
@@ -88,18 +90,21 @@ class Census:
             self._kinds.clear()
         for fd in fds:
             link = self._links.get(fd, "")
-            if not link or self._kind(link) is not None:
+            if not link or fd in self._known:
                 continue
-            if not left:
-                self._next = fd
-                break
-            left -= 1
-            try:
-                kind = self._kind_of_inode(where, fd)
-            except (GoneError, DeniedError, ThreadtopError, OSError):
-                continue
-            if kind is not None:
+            kind = self._kind(link)
+            if kind is None:
+                if not left:
+                    self._next = fd
+                    break
+                left -= 1
+                try:
+                    kind = self._kind_of_inode(where, fd)
+                except (GoneError, DeniedError, ThreadtopError, OSError):
+                    continue
                 self._kinds[link] = kind
+            self._known[fd] = kind
+            self._counts[kind] += 1
 
     def _sorted(self) -> list[int]:
         if self._order is None:
@@ -107,18 +112,28 @@ class Census:
         return self._order
 
     def _set(self, fd: int, link: str | None) -> None:
+        """A descriptor has this link from now on; None: it was closed."""
         before = self._links.get(fd)
         if before == link:
             return
-        if before is not None and before in self.own:
-            self.own[before].discard(fd)
-            if not self.own[before]:
-                del self.own[before]
-        if link is None:
-            del self._links[fd]
-        else:
+        if before is not None:
+            self._drop(fd, before)
+        if link is not None:
             self._links[fd] = link
             if link.startswith(("pipe:", "socket:")):
                 self.own.setdefault(link, set()).add(fd)
+            elif fdinfo.is_deleted(link):
+                self._deleted.add(fd)
         if (before is None) != (link is None):
             self._order = None
+
+    def _drop(self, fd: int, link: str) -> None:
+        del self._links[fd]
+        kind = self._known.pop(fd, None)
+        if kind is not None:
+            self._counts[kind] -= 1
+        self._deleted.discard(fd)
+        if link in self.own:
+            self.own[link].discard(fd)
+            if not self.own[link]:
+                del self.own[link]

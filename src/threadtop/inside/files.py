@@ -224,7 +224,7 @@ class FilesReader:
             self._long.pop(fd, None)
         return info
 
-    def _kind_of_inode(self, where: str, fd: int) -> Kind | None:
+    def _kind_of_inode(self, where: str, fd: int) -> Kind:
         """What a path is: for the census."""
         return self._inode(where, fd, self._info(where, fd, "")).kind
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_LINKS: Final = 1500  # read in a reading: 3 us each
 FIRST_LINKS: Final = 4000  # in the first, which is the only one of --pane
+AGAIN_LINKS: Final = 400  # once all were read
 FOLDER_LINKS: Final = 10  # what opening and listing a folder costs, in links
 MOST_OF_ONE: Final = 1024  # links of one process
 MOST_ENDS: Final = 50_000  # kept in all
@@ -63,7 +64,7 @@ class Holders:
     def look(self, processes: Mapping[int, ProcessSample]) -> None:
         """Go on with the next processes; raises nothing: who is gone or denied holds nothing that we know of."""
         self._processes = processes
-        budget = MOST_LINKS if self._count else FIRST_LINKS
+        budget = FIRST_LINKS if not self._count else MOST_LINKS if self._was_hidden is None else AGAIN_LINKS
         if not self._left:
             self._begin()
         while self._left and budget > 0:
