@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from threadtop.snapshot import ThreadRow
 
 READS, WRITES, BOTH = Info(0, 0), Info(0, 1), Info(0, 2)
+MANY = Holding(((42, "a"), (43, "b")), 5)
 UNIX = Socket("/run/a.sock", "", "unix")
 BY = Holding(((42, "worker"),), is_settled=True)
 
@@ -50,14 +51,14 @@ def info(**more: str) -> Info:
         (Descriptor(1, "memfd", "/memfd:jit (deleted)", BOTH), "jit"),
         (Descriptor(1, "pipe", "pipe:[7]", READS, holding=BY), "<- worker[42]"),
         (Descriptor(1, "pipe", "pipe:[7]", WRITES, holding=BY), "-> worker[42]"),
-        (Descriptor(1, "pipe", "pipe:[7]", WRITES, holding=Holding(((42, "a"), (43, "b")), 5)), "-> a[42], b[43] and 5 more"),
+        (Descriptor(1, "pipe", "pipe:[7]", WRITES, holding=MANY), "-> a[42], b[43] and 5 more"),
         (Descriptor(1, "pipe", "pipe:[7]", READS, holding=Holding(is_itself=True)), "<- itself"),
         (Descriptor(1, "pipe", "pipe:[7]", READS, holding=Holding(is_settled=True)), "<- nobody"),
         (Descriptor(1, "pipe", "pipe:[7]", READS, holding=Holding()), "<- other end not found yet"),
         (Descriptor(1, "pipe", "pipe:[7]"), "pipe:[7]"),
         (
-            Descriptor(1, "socket", "", socket=Socket("127.0.0.1:80", "10.0.0.5:4432", "established"), is_accepted=True),
-            "127.0.0.1:80 <- 10.0.0.5:4432 established",
+            Descriptor(1, "socket", "", socket=Socket("[::1]:80", "10.0.0.5:4432", "established"), is_accepted=True),
+            "[::1]:80 <- 10.0.0.5:4432 established",
         ),
         (
             Descriptor(1, "socket", "", socket=Socket("10.0.0.9:44120", "10.0.0.5:5432", "close wait")),
@@ -85,7 +86,7 @@ def info(**more: str) -> Info:
         (Descriptor(1, "eventfd", "", info(eventfd__count="1f")), "count 31"),
         (Descriptor(1, "eventfd", "", info(eventfd__count="0", eventfd__semaphore="1")), "count 0, semaphore"),
         (Descriptor(1, "eventfd", "", info(eventfd__count="rubbish")), "eventfd"),
-        (Descriptor(1, "timerfd", "", info(clockid="1", it_value="(0, 0)", it_interval="(0, 0)", ticks="0")), "not set"),
+        (Descriptor(1, "timerfd", "", info(clockid="1", it_value="(0, 0)", it_interval="(0, 0)")), "not set"),
         (
             Descriptor(1, "timerfd", "", info(clockid="0", it_value="(0, 250000000)", it_interval="(5, 0)", ticks="3")),
             "in 0.25 s, every 5 s, expired 3 times, not read, real time",
@@ -104,9 +105,9 @@ def info(**more: str) -> Info:
                 1,
                 "io_uring",
                 "",
-                info(SqMask="0x3f", CqMask="0x7f", SqHead="4294967295", SqTail="1", CqHead="4", CqTail="9", SqThread="77"),
+                info(SqMask="0x3f", CqMask="0x7f", SqHead="4294967295", SqTail="1", CqTail="9", SqThread="7"),
             ),
-            "2 of 64 submissions, 5 of 128 completions, polled by thread 77",
+            "2 of 64 submissions, 9 of 128 completions, polled by thread 7",
         ),
         (Descriptor(1, "io_uring", "", BOTH), "io_uring"),
         (Descriptor(1, "bpf", "anon_inode:bpf-map", info(map_type="1", map_id="12")), "bpf-map map type 1 map id 12"),
