@@ -9,7 +9,7 @@ from threadtop.waiting.sockets import Socket
 
 PLAIN = Info(0, 0o2)
 READS, WRITES = Info(0, 0), Info(0, 1)
-BY_NGINX = Holding(((911, "nginx"),), is_settled=True)
+BY_NGINX = Holding(((911, "nginx"),), is_done=True, is_settled=True)
 
 
 def _file(fd: int, link: str, info: Info, size_bytes: int, *flags: str, held_bytes: int | None = None) -> Descriptor:
@@ -31,7 +31,7 @@ PAGE = (
     Descriptor(7, "socket", "socket:[1005]", PLAIN, protocol="UDP"),
     Descriptor(8, "pipe", "pipe:[2001]", WRITES, ("cloexec",), holding=Holding(((912, "logger"),), 2, is_itself=True)),
     Descriptor(9, "pipe", "pipe:[2002]", READS, ("cloexec",), holding=Holding()),
-    Descriptor(10, "pipe", "pipe:[2003]", READS, holding=Holding(is_settled=True)),
+    Descriptor(10, "pipe", "pipe:[2003]", READS, holding=Holding(is_done=True, is_settled=True)),
     Descriptor(11, "epoll", "anon_inode:[eventpoll]", Info(0, 2, watched=tuple(range(3, 20))), ("cloexec",)),
     Descriptor(12, "eventfd", "anon_inode:[eventfd]", Info(0, 2, more={"eventfd-count": "1f"}), ("nonblock",)),
     Descriptor(13, "inotify", "anon_inode:inotify", Info(0, 0, watches=2)),

@@ -148,9 +148,9 @@ def test_the_other_end_of_a_pipe(fake: Fake) -> None:
     fake.open(2, "pipe:[9]", 0, pid=200)
     only_writes(fake.files, (200, 1), (100, 4))
     held = {one.fd: one.holding for one in fake.read().page}
-    assert held[3] == holders.Holding(((200, "worker"),), is_settled=True)
-    assert held[4] == held[5] == holders.Holding(is_itself=True, is_settled=True)
-    assert held[6] == holders.Holding(is_settled=True)
+    assert held[3] == holders.Holding(((200, "worker"),), is_done=True, is_settled=True)
+    assert held[4] == held[5] == holders.Holding(is_itself=True, is_done=True, is_settled=True)
+    assert held[6] == holders.Holding(is_done=True, is_settled=True)
 
 
 def test_nobody_is_not_said_where_somebody_was_hidden(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +165,7 @@ def test_nobody_is_not_said_where_somebody_was_hidden(fake: Fake, monkeypatch: p
         return known(pid, most)
 
     monkeypatch.setattr(fake.files, "descriptors_of", denied)
-    assert fake.read().page[0].holding == holders.Holding()
+    assert fake.read().page[0].holding == holders.Holding(is_done=True)
 
 
 def test_many_processes_take_a_few_readings(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +180,7 @@ def test_many_processes_take_a_few_readings(fake: Fake, monkeypatch: pytest.Monk
     found = [fake.read() for _ in range(3)]
     assert [facts.searched for facts in found] == [(1, 3), (2, 3), (3, 3)]
     assert [bool(facts.page[0].holding and facts.page[0].holding.others) for facts in found].count(True) >= 1
-    assert found[-1].page[0].holding == holders.Holding(((400, "fake"),), is_settled=True)
+    assert found[-1].page[0].holding == holders.Holding(((400, "fake"),), is_done=True, is_settled=True)
 
 
 def test_pages(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

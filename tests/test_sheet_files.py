@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 READS, WRITES, BOTH = Info(0, 0), Info(0, 1), Info(0, 2)
 MANY = Holding(((42, "a"), (43, "b")), 5)
 UNIX = Socket("/run/a.sock", "", "unix")
-BY = Holding(((42, "worker"),), is_settled=True)
+BY = Holding(((42, "worker"),), is_done=True, is_settled=True)
 
 
 def subject(facts: object, *rows: ThreadRow) -> Subject:
@@ -53,7 +53,8 @@ def info(**more: str) -> Info:
         (Descriptor(1, "pipe", "pipe:[7]", WRITES, holding=BY), "-> worker[42]"),
         (Descriptor(1, "pipe", "pipe:[7]", WRITES, holding=MANY), "-> a[42], b[43] and 5 more"),
         (Descriptor(1, "pipe", "pipe:[7]", READS, holding=Holding(is_itself=True)), "<- itself"),
-        (Descriptor(1, "pipe", "pipe:[7]", READS, holding=Holding(is_settled=True)), "<- nobody"),
+        (Descriptor(1, "pipe", "pipe:[7]", READS, holding=Holding(is_done=True, is_settled=True)), "<- nobody"),
+        (Descriptor(1, "pipe", "pipe:[7]", READS, holding=Holding(is_done=True)), "<- nobody that may be seen"),
         (Descriptor(1, "pipe", "pipe:[7]", READS, holding=Holding()), "<- other end not found yet"),
         (Descriptor(1, "pipe", "pipe:[7]"), "pipe:[7]"),
         (

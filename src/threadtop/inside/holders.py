@@ -21,7 +21,7 @@ MOST_LINKS: Final = 1500  # read in a reading: 3 us each
 FIRST_LINKS: Final = 4000  # in the first, which is the only one of --pane
 AGAIN_LINKS: Final = 400  # once all were read
 FOLDER_LINKS: Final = 10  # what opening and listing a folder costs, in links
-MOST_OF_ONE: Final = 1024  # links of one process
+MOST_OF_ONE: Final = 4096  # links of one process
 MOST_ENDS: Final = 50_000  # kept in all
 MOST_HOLDERS: Final = 32  # of one end, whose modes are looked at
 MOST_NAMED: Final = 4
@@ -30,12 +30,13 @@ MOST_NAMED: Final = 4
 class Holding(NamedTuple):
     """Who holds an end: (pid, name) of the first, how many ``more``; ``is_itself``: the process, too.
 
-    ``is_settled``: all processes were looked at and none was denied, so that nobody means nobody.
+    ``is_done``: all processes were looked at; ``is_settled``: and none was denied, so that nobody means nobody.
     """
 
     others: tuple[tuple[int, str], ...] = ()
     more: int = 0
     is_itself: bool = False
+    is_done: bool = False
     is_settled: bool = False
 
 
@@ -78,7 +79,8 @@ class Holders:
         found = [pid for pid, fds in holders if self._has_mode(pid, fds, writes=writes)]
         is_itself = self._has_mode(self._pid, own, writes=writes)
         named = tuple((pid, self.name(pid)) for pid in found[:MOST_NAMED])
-        return Holding(named, len(found) - len(named), is_itself, self._was_hidden is False)
+        is_done, is_settled = self._was_hidden is not None, self._was_hidden is False
+        return Holding(named, len(found) - len(named), is_itself, is_done, is_settled)
 
     def name(self, pid: int) -> str:
         """The name of a process, also of one that was left out of the pass; "" if it is gone."""

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from threadtop.waiting.sockets import Socket
 
 MOST_WATCHED: Final = 200  # descriptors of an epoll by number
-_NONE: Final = "nobody"
-_SEEN: Final = "other end not found yet"
 
 
 def target(one: Descriptor) -> str:
@@ -74,7 +72,7 @@ def _unix(one: Descriptor, found: Socket) -> str:
     """Its own path, who is at the other end, and under which path."""
     held = _holders(one.holding) if one.holding is not None else ""
     if one.holding is not None and not held:
-        held = _SEEN if not one.holding.is_settled else ""
+        held = _missing(one.holding)
     ends = " ".join(filter(None, (held, found.peer)))
     return " ".join(filter(None, ("unix", found.local, f"-> {ends}" if ends else "")))
 
@@ -84,10 +82,13 @@ def _pipe(one: Descriptor) -> str:
     if one.holding is None or one.info is None:
         return one.link
     arrow = "->" if fdinfo.mode(one.info.flags) == "w" else "<-"
-    held = _holders(one.holding)
-    if not held:
-        held = _NONE if one.holding.is_settled else _SEEN
-    return f"{arrow} {held}"
+    return f"{arrow} {_holders(one.holding) or _missing(one.holding)}"
+
+
+def _missing(holding: Holding) -> str:
+    if not holding.is_done:
+        return "other end not found yet"
+    return "nobody" if holding.is_settled else "nobody that may be seen"
 
 
 def _holders(holding: Holding) -> str:
