@@ -15,7 +15,7 @@ from threadtop.inside.holders import Holding
 from threadtop.procfs.fdinfo import Info
 from threadtop.sheets import BY_NAME, file_words, files
 from threadtop.sheets.render import lines
-from threadtop.sheets.sheet import NOT_YET, Entry, Link, Subject
+from threadtop.sheets.sheet import NOT_YET, Entry, Link, Record, Subject, Table
 from threadtop.waiting.sockets import Socket
 
 if TYPE_CHECKING:
@@ -289,3 +289,18 @@ def test_lines_fit_and_hold_no_escape(width: int) -> None:
         assert len(line) <= width
         assert "\x1b" not in line
         assert line.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("first", "count", "total", "is_part", "has_next"),
+    [
+        (0, 500, 1805, True, True),
+        (1500, 305, 1805, True, False),
+        (0, 40, 40, False, False),
+        (0, 40, None, False, False),
+    ],
+)
+def test_the_last_part_is_the_last(first: int, count: int, total: int | None, *, is_part: bool, has_next: bool) -> None:
+    """Though it is shorter than the others."""
+    table = Table((), [Record(fd, (), ()) for fd in range(count)], total, first)
+    assert (table.is_part, table.has_next) == (is_part, has_next)
