@@ -307,8 +307,8 @@ def test_a_main_thread_that_has_ended(fake: Fake) -> None:
     fake.blocked.process(500, threads=2)
     process = fake.blocked.processes[500]
     threads = {**process.threads, 500: thread_sample(500, state="Z")}
-    assert files._where(process) == "500"
-    assert files._where(process._replace(threads=threads)) == "500/task/501"
+    assert files._where(process) == 500
+    assert files._where(process._replace(threads=threads)) == 501
 
 
 def test_another_process_begins_anew(fake: Fake) -> None:
@@ -320,3 +320,12 @@ def test_another_process_begins_anew(fake: Fake) -> None:
     other = fake.reader.read(Asked("files", 300), fake.blocked.sample(50))
     assert other.kinds == {"socket": 1}
     fake.reader.close()
+
+
+def test_what_was_opened_before_it_had_mounts_of_its_own(fake: Fake) -> None:
+    """A mount that only we see tells the file system, too."""
+    os.mkdir(f"{fake.proc.root}/self")
+    with open(f"{fake.proc.root}/self/mountinfo", "wb") as file:
+        file.write(b"9 0 0:6 / /dev rw - devtmpfs devtmpfs rw\n")
+    fake.open(3, "/dev/null", mount=9)
+    assert fake.read().page[0].kind == "device"

@@ -304,3 +304,10 @@ def test_the_last_part_is_the_last(first: int, count: int, total: int | None, *,
     """Though it is shorter than the others."""
     table = Table((), [Record(fd, (), ()) for fd in range(count)], total, first)
     assert (table.is_part, table.has_next) == (is_part, has_next)
+
+
+def test_a_process_that_has_ended() -> None:
+    """Nothing is open any more, and why."""
+    process = process_row(100, thread_row(100, state="Z"), state="Z")
+    made = files.sheet(Subject(snapshot(process), process, FilesFacts(0, "64", "64")))
+    assert made.notes == ("it has ended and is not reaped yet: nothing of it is open any more",)

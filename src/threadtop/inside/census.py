@@ -24,8 +24,8 @@ MOST_KEPT: Final = 1 << 18  # descriptors
 class Census:
     """The descriptors seen so far, with their links; a window of them is seen anew in each reading."""
 
-    def __init__(self, reader: ProcReader, kind_of_inode: Callable[[str, int], Kind]) -> None:
-        """``kind_of_inode`` says what the path of a descriptor is, given the process and the number."""
+    def __init__(self, reader: ProcReader, kind_of_inode: Callable[[int, int], Kind]) -> None:
+        """``kind_of_inode`` says what the path of a descriptor is, given the task and the number."""
         self._reader = reader
         self._kind_of_inode = kind_of_inode
         self._links: dict[int, str] = {}
@@ -38,8 +38,8 @@ class Census:
         self.count: int | None = None  # how many there are, where one window holds them all
         self.own: dict[str, set[int]] = {}  # pipes and sockets: their descriptors
 
-    def take(self, where: str) -> None:
-        """Read the next window of ``where`` (PID, or PID/task/TID); raises GoneError or DeniedError."""
+    def take(self, where: int) -> None:
+        """Read the next window of ``where`` (a pid or tid); raises GoneError or DeniedError."""
         start = self._next
         fds = self._reader.descriptors_from(where, start, MOST_LINKS)
         is_last = len(fds) < MOST_LINKS
@@ -58,7 +58,7 @@ class Census:
                 self._set(fd, None)
         self._name_paths(where, fds)
 
-    def start_of(self, where: str, index: int) -> int:
+    def start_of(self, where: int, index: int) -> int:
         """The number of the descriptor at ``index``, as far as known; read up to there where it was not."""
         if index <= 0:
             return 0
@@ -83,7 +83,7 @@ class Census:
     def _kind(self, link: str) -> Kind | None:
         return fdinfo.kind_of(link) or self._kinds.get(link)
 
-    def _name_paths(self, where: str, fds: list[int]) -> None:
+    def _name_paths(self, where: int, fds: list[int]) -> None:
         """What the paths are that were not met yet."""
         left = MOST_INODES
         if len(self._kinds) > MOST_PATHS:

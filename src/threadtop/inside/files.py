@@ -135,7 +135,7 @@ class FilesReader:
         start = self._census.start_of(where, part * PAGE)
         numbers = access.attempt("fd", lambda: self._reader.descriptors_from(where, start, PAGE)) or []
         blocking = [fd for fd in _blocked_on(sample, process.pid) if fd not in numbers][:MOST_BLOCKED]
-        known = {one.fd: one for one in self._described(process, where, (*numbers, *blocking))}
+        known = {one.fd: one for one in self._described(where, (*numbers, *blocking))}
         deleted_count, suspects = self._census.deleted(MOST_DELETED)
         looked = [one for fd in suspects for one in [known.get(fd) or self._plain(where, fd)] if one is not None]
         deleted = tuple(one for one in looked if one.is_deleted)  # a name may end in (deleted), too
@@ -155,18 +155,23 @@ class FilesReader:
             denials=tuple(access.denials.values()),
         )
 
-    def _look(self, where: str) -> bool:
+    def _look(self, where: int) -> bool:
         """Whether the folder could be read: the census goes on."""
         if self._reading - self._mounts_reading >= MOUNTS_READINGS:
             self._mounts_reading = self._reading
-            try:
-                self._filesystems = mounts.filesystems(self._reader.read_most(where, "mountinfo", MOUNTS_BYTES))
-            except (GoneError, DeniedError, ThreadtopError, OSError):
-                self._filesystems = {}
+            # Mounts have one row of numbers; what was opened before it got mounts of its own is in ours, mostly.
+            self._filesystems = {**self._mounted("self"), **self._mounted(where)}
         self._census.take(where)
         return True
 
-    def _counted(self, where: str) -> int:
+    def _mounted(self, where: int | str) -> Mapping[int, str]:
+        """File systems by mount id; none where that may not be known."""
+        try:
+            return mounts.filesystems(self._reader.read_most(where, "mountinfo", MOUNTS_BYTES))
+        except (GoneError, DeniedError, ThreadtopError, OSError):
+            return {}
+
+    def _counted(self, where: int) -> int:
         """How many there are, where the kernel does not say: before Linux 6.2."""
         is_due = self._count is None or self._count < PAGE or self._reading % LONG_READINGS == 0
         if is_due:
@@ -178,22 +183,22 @@ class FilesReader:
 
     # -- one descriptor --------------------------------------------------------------------------------
 
-    def _described(self, process: ProcessSample, where: str, fds: Iterable[int]) -> Iterable[Descriptor]:
+    def _described(self, where: int, fds: Iterable[int]) -> Iterable[Descriptor]:
         for fd in fds:
             one = self._plain(where, fd)
             if one is None:
                 continue
             if one.kind == "socket":
-                one = self._with_socket(process.pid, where, one)
+                one = self._with_socket(where, one)
             elif one.kind == "pipe" and one.info is not None and (mode := fdinfo.mode(one.info.flags)) in {"r", "w"}:
                 own = self._census.own.get(one.link, set()) - {fd}
-                one = one._replace(holding=self._holders.holding(one.link, own, writes=mode == "r"))
+                one = one._replace(holding=self._holders.holding(one.link, where, own, writes=mode == "r"))
             elif one.kind == "pidfd" and one.info is not None:
                 pid = one.info.more.get("Pid", "")
                 one = one._replace(process=self._holders.name(int(pid)) if pid.isdecimal() else "")
             yield one
 
-    def _plain(self, where: str, fd: int) -> Descriptor | None:
+    def _plain(self, where: int, fd: int) -> Descriptor | None:
         """A descriptor without its other end; None where it has been closed meanwhile."""
         try:
             link = self._reader.descriptor_link(where, fd)
@@ -208,7 +213,7 @@ class FilesReader:
         is_deleted = fdinfo.is_deleted(link) and inode.is_unlinked is not False
         return Descriptor(fd, inode.kind, link, info, flags, inode.size_bytes, inode.held_bytes, is_deleted)
 
-    def _info(self, where: str, fd: int, link: str) -> Info | None:
+    def _info(self, where: int, fd: int, link: str) -> Info | None:
         """Its ``fdinfo``; a long one is kept for some readings.  None where it cannot be understood."""
         kept = self._long.get(fd)
         if kept is not None and kept[0] == link and self._reading - kept[1] < LONG_READINGS:
@@ -224,11 +229,11 @@ class FilesReader:
             self._long.pop(fd, None)
         return info
 
-    def _kind_of_inode(self, where: str, fd: int) -> Kind:
+    def _kind_of_inode(self, where: int, fd: int) -> Kind:
         """What a path is: for the census."""
         return self._inode(where, fd, self._info(where, fd, "")).kind
 
-    def _inode(self, where: str, fd: int, info: Info | None) -> _Inode:
+    def _inode(self, where: int, fd: int, info: Info | None) -> _Inode:
         """What is behind a path; a file system that may hang with its server is not asked."""
         filesystem = self._filesystems.get(info.mount_id or 0) if info is not None else None
         if filesystem not in mounts.LOCAL:
@@ -247,34 +252,36 @@ class FilesReader:
         is_tty = stat.S_ISCHR(mode) and found.st_rdev >> 8 & 0xFFF in _TTYS
         return _Inode("tty" if is_tty else "device", is_unlinked=is_unlinked)
 
-    def _with_socket(self, pid: int, where: str, one: Descriptor) -> Descriptor:
+    def _with_socket(self, where: int, one: Descriptor) -> Descriptor:
         inode = inode_of(one.link)
         if inode is None:
             return one
-        found = self._ends.socket(pid, inode)
+        found = self._ends.socket(where, inode)
         if found is None:
             try:
                 return one._replace(protocol=self._reader.descriptor_protocol(where, one.fd))
             except (GoneError, DeniedError, ThreadtopError, OSError):
                 return one
         if found.status != "unix":
-            return one._replace(socket=found, is_accepted=bool(found.peer) and self._ends.is_listened(pid, found.local))
-        peer, path = self._ends.unix_peer(pid, inode)
+            return one._replace(
+                socket=found, is_accepted=bool(found.peer) and self._ends.is_listened(where, found.local)
+            )
+        peer, path = self._ends.unix_peer(where, inode)
         if peer is None:
             return one._replace(socket=found)
         end = f"socket:[{peer}]"
-        holding = self._holders.holding(end, self._census.own.get(end, ()))
+        holding = self._holders.holding(end, where, self._census.own.get(end, ()))
         return one._replace(socket=found._replace(peer=path), holding=holding)
 
 
-def _where(process: ProcessSample) -> str:
-    """Where its descriptors are: a main thread that has ended before the others has none any more."""
+def _where(process: ProcessSample) -> int:
+    """The task whose folder has its descriptors: a main thread that has ended before the others has none any more."""
     main = process.threads.get(process.pid)
     if main is not None and main.state in {"Z", "X"}:
         alive = next((tid for tid, thread in process.threads.items() if thread.state not in {"Z", "X"}), None)
         if alive is not None:
-            return f"{process.pid}/task/{alive}"
-    return str(process.pid)
+            return alive
+    return process.pid
 
 
 def _blocked_on(sample: Sample, pid: int) -> list[int]:

@@ -73,11 +73,11 @@ class Holders:
         if not self._left:
             self._was_hidden = self._has_hidden
 
-    def holding(self, end: str, own: Iterable[int], *, writes: bool | None = None) -> Holding:
-        """Who holds ``end`` (``pipe:[7]``), for writing where ``writes`` is True; ``own`` are the process's own."""
+    def holding(self, end: str, where: int, own: Iterable[int], *, writes: bool | None = None) -> Holding:
+        """Who holds ``end`` (``pipe:[7]``), for writing where ``writes`` is True; ``own`` are those of ``where``."""
         holders = islice(self._ends.get(end, {}).items(), MOST_HOLDERS)
         found = [pid for pid, fds in holders if self._has_mode(pid, fds, writes=writes)]
-        is_itself = self._has_mode(self._pid, own, writes=writes)
+        is_itself = self._has_mode(where, own, writes=writes)
         named = tuple((pid, self.name(pid)) for pid in found[:MOST_NAMED])
         is_done, is_settled = self._was_hidden is not None, self._was_hidden is False
         return Holding(named, len(found) - len(named), is_itself, is_done, is_settled)

@@ -136,6 +136,7 @@ _WAITING: Final = (
     Column("blocked"),
     Column("target"),
 )
+_ENDED: Final = "it has ended and is not reaped yet: nothing of it is open any more"
 _NAMED: Final = 3  # threads in a cell
 _SHOWN_DELETED: Final = 3
 _HIGH, _FULL = 0.8, 0.95
@@ -153,7 +154,8 @@ def sheet(subject: Subject) -> Sheet:
         sections.append(Section("waited_for", "Threads blocked on descriptors", table=_waiting(facts, threads)))
     if not is_hidden:
         sections.append(Section("files", "Open", table=_table(facts, threads), notes=_notes(facts)))
-    return Sheet(tuple(sections), denials=facts.denials)
+    notes = (_ENDED,) if subject.process.state == "Z" and not facts.open_count else ()
+    return Sheet(tuple(sections), notes, facts.denials)
 
 
 def _blocked(rows: Iterable[ThreadRow]) -> dict[int, list[ThreadRow]]:
