@@ -1,0 +1,144 @@
+"""Readers of open panes on our own process: bounded, in parts and slices, and no more read than is shown."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from builders import process_sample, sample, thread_sample
+from threadtop.errors import GoneError
+from threadtop.inside import READERS, Asked, InsideReader, files, memory, overview
+from threadtop.inside.symbols import Symbols
+from threadtop.procfs.maps import parse_maps
+from threadtop.procfs.reader import ProcReader
+from threadtop.waiting import peers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from threadtop.sample import Sample
+
+pytestmark = pytest.mark.live
+ME = os.getpid()
+
+
+def shot(*tids: int, at_s: float = 1.0) -> Sample:
+    """A pass that saw our process with these threads."""
+    threads = (thread_sample(tid) for tid in (ME, *tids))
+    return sample(at_s, process_sample(ME, *threads, uid=os.geteuid(), start_ticks=7, name="me"))
+
+
+@pytest.fixture
+def reader() -> ProcReader:
+    """The real /proc."""
+    return ProcReader(descriptors=64)
+
+
+@pytest.fixture
+def many() -> Iterator[list[int]]:
+    """1,200 more descriptors."""
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1200)]
+    yield opened
+    for fd in opened:
+        os.close(fd)
+
+
+def test_descriptors_come_in_parts(reader: ProcReader, many: list[int]) -> None:
+    """So many at a time, all in turn, none twice, and what is read is bounded by what is shown."""
+    made = files.FilesReader(reader)
+    seen: list[int] = []
+    for part in range(3):
+        reader.reads.clear()
+        facts = made.read(Asked("files", ME, part=part), shot())
+        assert facts.files is not None
+        assert (facts.first, len(facts.files) <= files.PART) == (part * files.PART, True)
+        assert reader.reads["fdinfo"] <= files.PART
+        # A link each, and some more where an end is looked for.
+        assert reader.reads["fd"] <= files.PART + peers.MOST_LINKS + peers.MOST_OF_ONE
+        seen += [fact.fd for fact in facts.files]
+    assert set(many) <= set(seen)
+    assert len(seen) == len(set(seen))
+    assert facts.total is not None
+    assert facts.total >= 1200
+    assert made.read(Asked("files", ME, part=99), shot()).first == 0
+    made.close()
+
+
+def test_measuring_goes_on_from_slice_to_slice(reader: ProcReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each reading measures some more, until all is measured; what is no longer asked for is forgotten."""
+    monkeypatch.setattr(memory, "SLICE_S", 0.0)
+    monkeypatch.setattr(memory, "_CHUNK", 4096)
+    made = memory.MemoryReader(reader)
+    asked = Asked("memory", ME, wants=frozenset({memory.SMAPS}))
+    counts = []
+    for _ in range(10_000):
+        facts = made.read(asked, shot())
+        counts.append(len(facts.measured))
+        if facts.is_measured:
+            break
+    assert facts.is_measured
+    assert len(counts) > 3
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1]
+    assert facts.mappings is not None
+    assert counts[-1] == pytest.approx(len(facts.mappings), abs=20)
+    assert reader.kept == 0
+    assert made.read(Asked("memory", ME), shot()).measured == {}
+    made.close()
+
+
+def test_smaps_is_left_alone_until_asked_for(reader: ProcReader) -> None:
+    """Opening the pane reads the mappings, and measures nothing."""
+    made = memory.MemoryReader(reader)
+    for _ in range(3):
+        made.read(Asked("memory", ME), shot())
+    assert not reader.reads["smaps"]
+    assert reader.reads["maps"] == 1  # and not each time
+    made.close()
+
+
+def test_threads_that_come_and_go_are_counted(reader: ProcReader) -> None:
+    """Between readings: how many began, how many ended, the most at once."""
+    made = overview.OverviewReader(reader)
+    for at_s, tids in ((1.0, (1, 2)), (2.0, (2, 3, 4)), (3.0, (4,))):
+        coming = made.read(Asked("overview", ME), shot(*tids, at_s=at_s)).coming
+    assert coming == overview.Coming(peak=4, created=2, ended=3, seconds=2.0)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_process_that_has_ended(name: str, reader: ProcReader) -> None:
+    """Whatever pane is open: it has nothing to say of a process that is not there."""
+    gone = os.fork()
+    if not gone:
+        os._exit(0)
+    os.waitpid(gone, 0)
+    there = process_sample(gone, thread_sample(gone), uid=os.geteuid())
+    found = InsideReader(reader).read(Asked(name, gone, gone), sample(1.0, there))
+    assert found is None or name == "children"  # of which the family may be told still
+
+
+def test_a_thread_that_has_ended(reader: ProcReader) -> None:
+    """Its pane raises what the feed expects."""
+    thread = threading.Thread(target=lambda: None)
+    thread.start()
+    tid = thread.native_id or 0
+    thread.join()
+    made = READERS["thread"](reader)
+    while tid in reader.tids(ME):  # join() returns a moment before the kernel's thread has gone
+        os.sched_yield()
+    with pytest.raises(GoneError):
+        made.read(Asked("thread", ME, tid), shot())
+
+
+def test_symbols_of_the_c_library(reader: ProcReader) -> None:
+    """Functions of a mapped library by their addresses."""
+    mappings = parse_maps(reader.read(ME, "maps"))
+    code = next((one for one in mappings if b"/libc" in one.path and "x" in one.perms), None)
+    if code is None:
+        pytest.skip("no C library is mapped as a file of its own")
+    symbols = Symbols(reader)
+    found = {symbols.find(ME, code, address) for address in range(code.start, code.end, 4096)}
+    assert len({name for name, _ in filter(None, found)}) > 50
