@@ -6,13 +6,11 @@ import pytest
 
 import scripted
 import scripted_environment
-import scripted_files
 import scripted_memory
 import scripted_sheets
-from builders import process_row, snapshot, thread_row
-from threadtop.blocked import BlockedOn
+from builders import process_row, snapshot
 from threadtop.inside.children import ChildrenFacts, Relative
-from threadtop.sheets import BY_NAME, children, environment, files, overview, signals
+from threadtop.sheets import BY_NAME, children, environment, overview, signals
 from threadtop.sheets.sheet import Record, Sheet, Subject
 from threadtop.sheets.stacks import StacksFacts, Trace
 from threadtop.sheets.stacks import sheet as stacks_sheet
@@ -102,55 +100,6 @@ def test_denied_environments_say_so() -> None:
     sheet = made("environment", scripted_environment.facts()._replace(variables=None))
     assert sheet.sections[1].table is None
     assert "may not be read" in sheet.sections[1].notes[0]
-
-
-# -- files -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("link", "kind"),
-    [
-        ("/var/log/x", "file"),
-        ("/dev/null", "device"),
-        ("/dev/pts/3", "tty"),
-        ("/dev/shm/x", "file"),  # noqa: S108 a name only
-        ("/memfd:x (deleted)", "memfd"),
-        ("socket:[1]", "socket"),
-        ("pipe:[1]", "pipe"),
-        ("anon_inode:[eventpoll]", "epoll"),
-        ("anon_inode:[io_uring]", "io_uring"),
-        ("anon_inode:inotify", "inotify"),
-        ("anon_inode:[new thing]", "new thing"),
-        ("mnt:[4026531841]", "mnt"),
-        ("", "-"),
-    ],
-)
-def test_kinds_of_descriptors(link: str, kind: str) -> None:
-    """By what the link says."""
-    assert files.kind_of(link) == kind
-
-
-def test_targets_in_words() -> None:
-    """Both ends of a connection, the process at the end of a pipe, what an epoll watches."""
-    words = {fact.fd: files.target_of(fact) for fact in scripted_files.facts().files or ()}
-    assert words[3] == "0.0.0.0:8000  listening"
-    assert words[4] == "10.0.0.9:44120 <-> 10.0.0.5:5432  established"
-    assert words[6] == "-> logger[912]"
-    assert words[7] == "pipe:[2002]  looking for its other end"
-    assert words[8].startswith("17 fds: 3 4 5")
-
-
-def test_who_waits_on_a_descriptor_comes_first() -> None:
-    """The thread in a call on it is named, and Enter leads there."""
-    waiting = thread_row(pid=9, tid=10, name="reader", state="S", blocked=BlockedOn("recv", fd=4))
-    process = process_row(9, thread_row(pid=9, tid=9), waiting)
-    sheet = files.sheet(Subject(snapshot(process), process, scripted_files.facts()))
-    first, *others = records(sheet, "files")
-    assert first.values[0] == 4
-    assert first.values[-1] == [10]
-    assert first.link is not None
-    assert first.link.tid == 10
-    assert all(record.values[-1] == [] for record in others)
 
 
 # -- memory ----------------------------------------------------------------------------------------------

@@ -80,6 +80,16 @@ class Table(NamedTuple):
     empty: str = "none"
     data: Sequence[object] | None = None
 
+    @property
+    def is_part(self) -> bool:
+        """Whether there are more rows than are given."""
+        return bool(self.first) or self.has_next
+
+    @property
+    def has_next(self) -> bool:
+        """Whether there are rows behind those that are given."""
+        return self.total is not None and self.first + len(self.records) < self.total
+
 
 class Section(NamedTuple):
     """A part of a sheet: entries, below them a table, below that words."""
