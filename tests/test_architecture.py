@@ -141,7 +141,11 @@ PURE = (
     "schema/words.py",
     "pages/markdown.py",
     "inside/asked.py",
+<<<<<<< HEAD
     "inside/mapped.py",
+=======
+    "inside/named.py",
+>>>>>>> p-thread
     "procfs/capabilities.py",
     "sheets/__init__.py",
     "sheets/document.py",
@@ -161,6 +165,7 @@ PURE = (
     "sheets/signals.py",
     "sheets/stacks.py",
     "sheets/thread.py",
+    "sheets/thread_call.py",
     "sheets/thread_terms.py",
     "sheets/render.py",
     "sheets/sheet.py",

@@ -14,7 +14,7 @@ from threadtop.sheets import BY_NAME, children, environment, overview, signals
 from threadtop.sheets.sheet import Record, Sheet, Subject
 from threadtop.sheets.stacks import StacksFacts, Trace
 from threadtop.sheets.stacks import sheet as stacks_sheet
-from threadtop.sheets.thread import place_words
+from threadtop.sheets.thread_call import place_words
 
 SHOT = scripted.ticks(8)[-1]
 

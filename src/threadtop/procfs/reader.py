@@ -274,16 +274,23 @@ class ProcReader:
         except OSError as error:
             raise _translated(error) from error
 
-    def open_mapped(self, pid: int, path: bytes) -> int:
+    def open_mapped(self, pid: int | str, path: bytes) -> int:
         """A descriptor on a file that a process maps, found in its own tree of files; the caller closes it.
 
         Raises GoneError or DeniedError.  Only a regular file is opened: a device or a pipe might answer to it.
         """
         return self._open_regular(os.fsencode(f"{self.root}/{pid}/root") + path)
 
-    def open_exe(self, pid: int) -> int:
+    def open_exe(self, pid: int | str) -> int:
         """A descriptor on a process's executable, also one whose file is gone; as ``open_mapped``."""
         return self._open_regular(os.fsencode(f"{self.root}/{pid}/exe"))
+
+    def open_mapping(self, pid: int, start: int, end: int) -> int:
+        """A descriptor on what is mapped there, also where the file is gone; as ``open_mapped``.
+
+        Wants CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN (proc(5), map_files).
+        """
+        return self._open_regular(os.fsencode(f"{self.root}/{pid}/map_files/{start:x}-{end:x}"))
 
     def _open_regular(self, path: bytes) -> int:
         self.reads["elf"] += 1

@@ -35,7 +35,10 @@ class Link(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One field: the key of its Term, as text, as data for JSON (None: not known), a word beside it."""
+    """One field: the key of its Term, as text, as data for JSON (None: not known), a word beside it.
+
+    ``roles`` are those of each cell of ``shown``, for a drawing: it is plain ASCII or blocks, and fits a line.
+    """
 
     key: str
     shown: str
@@ -43,6 +46,7 @@ class Entry(NamedTuple):
     note: str = ""
     role: str = " "
     link: Link | None = None
+    roles: str = ""
 
 
 class Column(NamedTuple):
