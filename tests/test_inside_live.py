@@ -10,11 +10,10 @@ import pytest
 
 from builders import process_sample, sample, thread_sample
 from threadtop.errors import GoneError
-from threadtop.inside import READERS, Asked, InsideReader, files, memory, overview
+from threadtop.inside import READERS, Asked, InsideReader, census, files, holders, memory, overview
 from threadtop.inside.symbols import Symbols
 from threadtop.procfs.maps import parse_maps
 from threadtop.procfs.reader import ProcReader
-from threadtop.waiting import peers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,17 +52,18 @@ def test_descriptors_come_in_parts(reader: ProcReader, many: list[int]) -> None:
     for part in range(3):
         reader.reads.clear()
         facts = made.read(Asked("files", ME, part=part), shot())
-        assert facts.files is not None
-        assert (facts.first, len(facts.files) <= files.PART) == (part * files.PART, True)
-        assert reader.reads["fdinfo"] <= files.PART
-        # A link each, and some more where an end is looked for.
-        assert reader.reads["fd"] <= files.PART + peers.MOST_LINKS + peers.MOST_OF_ONE
-        seen += [fact.fd for fact in facts.files]
+        assert (facts.first, len(facts.page) <= files.PAGE) == (part * files.PAGE, True)
+        # And of those that are counted the first with each path.
+        assert reader.reads["fdinfo"] <= files.PAGE + census.MOST_INODES
+        # A link each, those that are counted, and some more where an end is looked for.
+        most_links = files.PAGE + census.MOST_LINKS + holders.FIRST_LINKS + holders.MOST_OF_ONE
+        assert reader.reads["fd"] <= most_links
+        seen += [one.fd for one in facts.page]
     assert set(many) <= set(seen)
     assert len(seen) == len(set(seen))
-    assert facts.total is not None
-    assert facts.total >= 1200
-    assert made.read(Asked("files", ME, part=99), shot()).first == 0
+    assert facts.open_count is not None
+    assert facts.open_count >= 1200
+    assert made.read(Asked("files", ME, part=99), shot()).first == 2 * files.PAGE
     made.close()
 
 
