@@ -329,3 +329,59 @@ def test_what_was_opened_before_it_had_mounts_of_its_own(fake: Fake) -> None:
         file.write(b"9 0 0:6 / /dev rw - devtmpfs devtmpfs rw\n")
     fake.open(3, "/dev/null", mount=9)
     assert fake.read().page[0].kind == "device"
+
+
+def test_reserved_numbers_are_taken_but_not_open(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder's size counts those that accept(2) has reserved: once all were listed, what is open counts."""
+    monkeypatch.setattr(census, "MOST_LINKS", 3)
+    monkeypatch.setattr(files, "PAGE", 2)
+    for fd in range(5):
+        fake.open(fd, "socket:[1]")
+    fake.taken = 9
+    assert [fake.read().open_count for _ in range(3)] == [9, 5, 5]
+    assert fake.read().taken_count == 9
+    beyond = fake.read(4)
+    assert (beyond.first, [one.fd for one in beyond.page]) == (4, [4])
+
+
+def test_a_page_beyond_the_last_at_once(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the folder's size promised more: it is the last one."""
+    monkeypatch.setattr(census, "MOST_LINKS", 3)
+    monkeypatch.setattr(files, "PAGE", 2)
+    for fd in range(5):
+        fake.open(fd, "socket:[1]")
+    fake.taken = 90
+    facts = fake.read(30)
+    assert (facts.first, [one.fd for one in facts.page]) == (4, [4])
+
+
+def test_nobody_is_not_said_before_all_of_its_own_were_seen(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other end may be its own, further on."""
+    monkeypatch.setattr(census, "MOST_LINKS", 3)
+    for fd in range(3):
+        fake.open(fd, "pipe:[7]", 0)
+    fake.open(4, "pipe:[7]", 1)
+    only_writes(fake.files, (100, 4))
+    fake.taken = 4
+    assert fake.read().page[0].holding == holders.Holding()
+    assert fake.read().page[0].holding == holders.Holding(is_itself=True, is_done=True, is_settled=True)
+
+
+def test_the_other_end_of_a_unix_socket(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its holder and path; the kernel is asked once in some readings."""
+    fake.process(200, name="nginx")
+    fake.blocked.file(100, "net/unix").write_bytes(b"ffff8: 00000003 00000000 00000000 0001 03    40\n")
+    fake.open(3, "socket:[40]")
+    fake.open(7, "socket:[41]", pid=200)
+    asked: list[int] = []
+
+    def peer(_pid: int, inode: int) -> tuple[int | None, str]:
+        asked.append(inode)
+        return 41, "/run/nginx.sock"
+
+    monkeypatch.setattr(fake.reader._ends, "unix_peer", peer)
+    for _ in range(3):
+        one = fake.read().page[0]
+        assert one.socket == Socket("", "/run/nginx.sock", "unix")
+        assert one.holding == holders.Holding(((200, "nginx"),), is_done=True, is_settled=True)
+    assert asked == [40]

@@ -311,3 +311,10 @@ def test_a_process_that_has_ended() -> None:
     process = process_row(100, thread_row(100, state="Z"), state="Z")
     made = files.sheet(Subject(snapshot(process), process, FilesFacts(0, "64", "64")))
     assert made.notes == ("it has ended and is not reaped yet: nothing of it is open any more",)
+
+
+def test_numbers_that_are_taken() -> None:
+    """They count for the limit, and are not open."""
+    entry = entries(FilesFacts(500, "1000", "1000", taken_count=990))["open"]
+    assert (entry.value, entry.role) == (500, "r")
+    assert entry.note == "99.0 % of the soft limit, with 490 more taken by calls under way, such as accept"

@@ -35,7 +35,7 @@ class Census:
         self._deleted: set[int] = set()
         self._next = 0  # the number to go on with
         self._order: list[int] | None = None
-        self.count: int | None = None  # how many there are, where one window holds them all
+        self.count: int | None = None  # how many are open; None until all were listed once
         self.own: dict[str, set[int]] = {}  # pipes and sockets: their descriptors
 
     def take(self, where: int) -> None:
@@ -43,7 +43,6 @@ class Census:
         start = self._next
         fds = self._reader.descriptors_from(where, start, MOST_LINKS)
         is_last = len(fds) < MOST_LINKS
-        self.count = len(fds) if is_last and not start else None
         self._next = 0 if is_last or len(self._links) >= MOST_KEPT else fds[-1] + 1
         seen = set(fds)
         order = self._sorted()
@@ -56,17 +55,20 @@ class Census:
                 self._set(fd, self._reader.descriptor_link(where, fd))
             except GoneError:
                 self._set(fd, None)
+        if is_last or self.count is not None:
+            self.count = len(self._links)
         self._name_paths(where, fds)
 
-    def start_of(self, where: int, index: int) -> int:
-        """The number of the descriptor at ``index``, as far as known; read up to there where it was not."""
-        if index <= 0:
-            return 0
+    def start_of(self, where: int, page: int, size: int) -> tuple[int, int]:
+        """Which page there is, the last one for those beyond it, and the number of its first descriptor.
+
+        They are listed up to there where they were not seen yet; raises GoneError or DeniedError.
+        """
         order = self._sorted()
-        if index < len(order):
-            return order[index]
-        fds = self._reader.descriptors_from(where, 0, index + 1)
-        return fds[index] if index < len(fds) else (fds[-1] + 1 if fds else 0)
+        if page * size >= len(order):
+            order = self._reader.descriptors_from(where, 0, page * size + 1)
+        page = max(0, min(page, (len(order) - 1) // size))
+        return page, order[page * size] if page else 0
 
     def link(self, fd: int) -> str:
         """The link of a descriptor as it was last seen; "" not yet."""

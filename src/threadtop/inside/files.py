@@ -59,7 +59,8 @@ class Descriptor(NamedTuple):
 class FilesFacts(NamedTuple):
     """``page`` are the descriptors from the one at ``first`` on, ``blocked`` those that threads wait for.
 
-    ``open_count`` is how many there are; None is not known.  ``kinds`` counts ``counted`` of them; ``soft_limit`` and
+    ``open_count`` is how many there are, ``taken_count`` how many numbers are taken, also those that accept(2) has
+    reserved; None is not known.  ``kinds`` counts ``counted`` of them; ``soft_limit`` and
     ``hard_limit`` are those of RLIMIT_NOFILE as in ``limits``.  ``deleted`` are files without a name,
     ``deleted_count`` how many there are.  ``searched``: in how many processes the other ends were looked for, and how
     many there are.
@@ -77,6 +78,7 @@ class FilesFacts(NamedTuple):
     deleted_count: int = 0
     searched: tuple[int, int] = (0, 0)
     denials: tuple[Denial, ...] = ()
+    taken_count: int | None = None
 
 
 class _Inode(NamedTuple):
@@ -106,6 +108,7 @@ class FilesReader:
         self._filesystems: dict[int, str] = {}
         self._mounts_reading = -MOUNTS_READINGS
         self._long: dict[int, tuple[str, int, Info]] = {}
+        self._peers: dict[int, tuple[int | None, str]] = {}  # of Unix sockets by inode, for some readings
         self._reading = 0
         self._count: int | None = None
 
@@ -120,6 +123,8 @@ class FilesReader:
             self._whose = process.pid, process.start_ticks
             self._begin(process.pid)
         self._reading += 1
+        if self._reading % LONG_READINGS == 0:
+            self._peers = {}
         access = Access(self._reader, process.pid, process.uid)
         limits = access.parsed("limits", parse.parse_limits) or {}
         soft, hard, _ = limits.get(_LIMIT, (None, None, None))
@@ -127,12 +132,12 @@ class FilesReader:
         count = access.attempt("fd size", lambda: self._reader.descriptors_taken(where))
         if access.attempt("fd", lambda: self._look(where)) is None:
             return FilesFacts(count, soft, hard, denials=tuple(access.denials.values()))
-        # A number that accept(2) has reserved is taken, but nothing is open yet: where all are listed, they count.
-        count = self._census.count or count or self._counted(where)
+        taken = count
+        # A number that accept(2) has reserved is taken, but nothing is open yet: once all were listed, they count.
+        count = self._census.count if self._census.count is not None else count or self._counted(where)
         self._ends.begin(sample.at_ns, sample.processes)
         self._holders.look(sample.processes)
-        part = min(asked.part, max(0, count - 1) // PAGE)
-        start = self._census.start_of(where, part * PAGE)
+        part, start = access.attempt("fd", lambda: self._census.start_of(where, asked.part, PAGE)) or (0, 0)
         numbers = access.attempt("fd", lambda: self._reader.descriptors_from(where, start, PAGE)) or []
         blocking = [fd for fd in _blocked_on(sample, process.pid) if fd not in numbers][:MOST_BLOCKED]
         known = {one.fd: one for one in self._described(where, (*numbers, *blocking))}
@@ -142,6 +147,7 @@ class FilesReader:
         kinds = self._census.kinds()
         return FilesFacts(
             open_count=count,
+            taken_count=taken,
             soft_limit=soft,
             hard_limit=hard,
             first=part * PAGE,
@@ -192,7 +198,7 @@ class FilesReader:
                 one = self._with_socket(where, one)
             elif one.kind == "pipe" and one.info is not None and (mode := fdinfo.mode(one.info.flags)) in {"r", "w"}:
                 own = self._census.own.get(one.link, set()) - {fd}
-                one = one._replace(holding=self._holders.holding(one.link, where, own, writes=mode == "r"))
+                one = one._replace(holding=self._holding(one.link, where, own, writes=mode == "r"))
             elif one.kind == "pidfd" and one.info is not None:
                 pid = one.info.more.get("Pid", "")
                 one = one._replace(process=self._holders.name(int(pid)) if pid.isdecimal() else "")
@@ -266,12 +272,19 @@ class FilesReader:
             return one._replace(
                 socket=found, is_accepted=bool(found.peer) and self._ends.is_listened(where, found.local)
             )
-        peer, path = self._ends.unix_peer(where, inode)
+        if inode not in self._peers:
+            self._peers[inode] = self._ends.unix_peer(where, inode)
+        peer, path = self._peers[inode]
         if peer is None:
             return one._replace(socket=found)
         end = f"socket:[{peer}]"
-        holding = self._holders.holding(end, where, self._census.own.get(end, ()))
+        holding = self._holding(end, where, self._census.own.get(end, ()))
         return one._replace(socket=found._replace(peer=path), holding=holding)
+
+    def _holding(self, end: str, where: int, own: Iterable[int], *, writes: bool | None = None) -> Holding:
+        """Who has the other end; that nobody has is not said before all descriptors of the process were seen."""
+        found = self._holders.holding(end, where, own, writes=writes)
+        return found if self._census.count is not None else found._replace(is_done=False, is_settled=False)
 
 
 def _where(process: ProcessSample) -> int:

@@ -22,7 +22,8 @@ TERMS: Final = by_key(
     Term(
         "open",
         "open",
-        "How many descriptors are open. A number that only grows is a leak.",
+        "How many descriptors are open; of thousands, those that accept has taken count until all were listed. A "
+        "number that only grows is a leak.",
         "size of /proc/PID/fd, which anyone may know; proc(5)",
     ),
     Term(
@@ -184,9 +185,13 @@ def _open(facts: FilesFacts) -> Entry:
     said = text.thousands(facts.open_count)
     if soft is None:
         return Entry("open", said, facts.open_count, "no limit" if facts.soft_limit == "unlimited" else "")
-    used = facts.open_count / soft if soft else 1.0
+    taken = max(facts.open_count, facts.taken_count or 0)
+    used = taken / soft if soft else 1.0
     role = "r" if used >= _FULL else "y" if used >= _HIGH else " "
-    return Entry("open", said, facts.open_count, f"{text.percent(used * 100)} % of the soft limit", role=role)
+    note = f"{text.percent(used * 100)} % of the soft limit"
+    if taken > facts.open_count:
+        note += f", with {text.thousands(taken - facts.open_count)} more taken by calls under way, such as accept"
+    return Entry("open", said, facts.open_count, note, role=role)
 
 
 def _limit(facts: FilesFacts) -> Entry:
