@@ -10,9 +10,7 @@ import pytest
 
 from builders import process_sample, sample, thread_sample
 from threadtop.errors import GoneError
-from threadtop.inside import READERS, Asked, InsideReader, census, files, holders, memory, overview
-from threadtop.inside.symbols import Symbols
-from threadtop.procfs.maps import parse_maps
+from threadtop.inside import READERS, Asked, InsideReader, census, files, holders, overview
 from threadtop.procfs.reader import ProcReader
 
 if TYPE_CHECKING:
@@ -67,39 +65,6 @@ def test_descriptors_come_in_parts(reader: ProcReader, many: list[int]) -> None:
     made.close()
 
 
-def test_measuring_goes_on_from_slice_to_slice(reader: ProcReader, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each reading measures some more, until all is measured; what is no longer asked for is forgotten."""
-    monkeypatch.setattr(memory, "SLICE_S", 0.0)
-    monkeypatch.setattr(memory, "_CHUNK", 4096)
-    made = memory.MemoryReader(reader)
-    asked = Asked("memory", ME, wants=frozenset({memory.SMAPS}))
-    counts = []
-    for _ in range(10_000):
-        facts = made.read(asked, shot())
-        counts.append(len(facts.measured))
-        if facts.is_measured:
-            break
-    assert facts.is_measured
-    assert len(counts) > 3
-    assert counts == sorted(counts)
-    assert counts[0] < counts[-1]
-    assert facts.mappings is not None
-    assert counts[-1] == pytest.approx(len(facts.mappings), abs=20)
-    assert reader.kept == 0
-    assert made.read(Asked("memory", ME), shot()).measured == {}
-    made.close()
-
-
-def test_smaps_is_left_alone_until_asked_for(reader: ProcReader) -> None:
-    """Opening the pane reads the mappings, and measures nothing."""
-    made = memory.MemoryReader(reader)
-    for _ in range(3):
-        made.read(Asked("memory", ME), shot())
-    assert not reader.reads["smaps"]
-    assert reader.reads["maps"] == 1  # and not each time
-    made.close()
-
-
 def test_threads_that_come_and_go_are_counted(reader: ProcReader) -> None:
     """Between readings: how many began, how many ended, the most at once."""
     made = overview.OverviewReader(reader)
@@ -131,14 +96,3 @@ def test_a_thread_that_has_ended(reader: ProcReader) -> None:
         os.sched_yield()
     with pytest.raises(GoneError):
         made.read(Asked("thread", ME, tid), shot())
-
-
-def test_symbols_of_the_c_library(reader: ProcReader) -> None:
-    """Functions of a mapped library by their addresses."""
-    mappings = parse_maps(reader.read(ME, "maps"))
-    code = next((one for one in mappings if b"/libc" in one.path and "x" in one.perms), None)
-    if code is None:
-        pytest.skip("no C library is mapped as a file of its own")
-    symbols = Symbols(reader)
-    found = {symbols.find(ME, code, address) for address in range(code.start, code.end, 4096)}
-    assert len({name for name, _ in filter(None, found)}) > 50

@@ -231,7 +231,7 @@ def test_children(known: Known) -> None:
 def test_stacks(known: Known) -> None:
     """Python's frames of each thread."""
     shown = pane("stacks", known.pid)
-    frames = {tid: row["frame"] for row in shown["stacks"] if row["frame"] for tid in row["threads"]}
+    frames = {member["tid"]: row["frames"] for row in shown["stacks"] for member in row["threads"] if row["frames"]}
     assert {known.pid, known.said["read"], known.said["spin"]} <= set(frames)
 
 
