@@ -157,7 +157,7 @@ def _parser() -> Parser:
     say("-1", "--per-core", action="store_true", help="show a meter for each CPU")
     say("-C", "--no-colour", "--no-color", action="store_true", help="no colours (also: NO_COLOR)")
     say("--theme", choices=THEMES, help="colours: dark, ansi (the terminal's own), blue-yellow, mono")
-    say("--readonly", action="store_true", help="no action on processes (there is none yet)")
+    say("--readonly", action="store_true", help="no action on processes, and none is paused")
     say("-V", "--version", action="version", version=f"threadtop {__version__}")
     return parser
 
@@ -177,7 +177,7 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
     outputs.check(said)
     tid = values.whole(said.tid, "--tid")
     if said.pane is not None and said.screenshot is None:
-        pane_report_check(said.pane, frozenset(pids) or None, tid)
+        pane_report_check(said, frozenset(pids) or None, tid)
     sort, descending = values.sort(said.sort)
     options = Options(
         interval_s=_interval_s(said),
@@ -215,11 +215,11 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
     return options, name, said.list_fields
 
 
-def pane_report_check(pane: str, pids: frozenset[int] | None, tid: int | None) -> None:
+def pane_report_check(said: argparse.Namespace, pids: frozenset[int] | None, tid: int | None) -> None:
     """As pane_report.check; what it needs is imported only where a pane is asked for."""
     from threadtop import pane_report  # noqa: PLC0415
 
-    pane_report.check(pane, pids, tid)
+    pane_report.check(said.pane, pids, tid, frozenset(said.want or ()), is_readonly=said.readonly)
 
 
 def split_command(arguments: Sequence[str], prog: str = "threadtop") -> tuple[list[str], list[str]]:

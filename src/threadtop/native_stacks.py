@@ -1,128 +1,100 @@
-"""Native stacks on request, through eu-stack (elfutils) or gdb: both pause the process for as long as they read it."""
+"""Native stacks on request, through eu-stack (elfutils) or gdb: what to run, and what they say.
+
+Arguments of functions are data of the process, secrets perhaps: gdb is told to leave them out.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-import subprocess
-import threading
-import time
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from threadtop.stacks import MOST_LETTERS, MOST_THREADS, Stack, StacksError
+from threadtop.stacks import MOST_FRAMES, MOST_LETTERS, MOST_THREADS, Stack, StacksError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-_Result = TypeVar("_Result")
-TIMEOUT_S: Final = 30.0
-MOST_FRAMES: Final = 64
-_LOOK_S: Final = 0.001  # between two looks at whether it is traced
-_HOW_TO_GET: Final = "apt-get install elfutils (eu-stack), or gdb"
-_GDB_THREAD: Final = re.compile(r"^Thread \d+ \((?:Thread 0x[0-9a-f]+ \()?(?:LWP|process) (\d+)\)?(?: \"([^\"]*)\")?")
+HOW_TO_GET: Final = "apt-get install elfutils (eu-stack), or gdb"
+_GDB: Final = (
+    # No code of the user's or of the process's files is run, nothing is fetched, nothing is asked.
+    *("-nx", "-batch", "-iex", "set auto-load no", "-iex", "set debuginfod enabled off"),
+    *("-ex", "set width 0", "-ex", "set print frame-arguments none", "-ex", "set print entry-values no"),
+)
+_GDB_THREAD: Final = re.compile(r"^Thread \d+ \((?:Thread 0x[0-9a-f]+ \()?(?:LWP|process) (\d+)\)?(?: \"(.*)\"\)?)?")
 _GDB_FRAME: Final = re.compile(r"^#\d+\s+(?:0x[0-9a-f]+ in )?(.*)$")
+_GDB_ARGUMENTS: Final = re.compile(r" \((?:[\w$]+=\.\.\.(?:, )?)*(?:\.\.\.)?\)(?= at | from |$)")
 _EU_THREAD: Final = re.compile(r"^TID (\d+):")
-_EU_FRAME: Final = re.compile(r"^#\d+\s+0x[0-9a-f]+(?:\s+- \d+)?\s*(.*)$")
-
-
-class Paused(NamedTuple):
-    """How long a process was traced, as far as looks each ms can tell; None if no look found it so."""
-
-    seconds: float | None
+_EU_FRAME: Final = re.compile(r"^#\d+\s+0x[0-9a-f]+(?: - \d+)?(?:\s+(.*))?$")
+_DENIED: Final = ("not permitted", "permission denied")
 
 
 def tool() -> str | None:
-    """The program that would be run, None where there is none."""
+    """The program that would be run, None where there is none; eu-stack holds one thread at a time, and is quick."""
     return shutil.which("eu-stack") or shutil.which("gdb")
 
 
-def ask(pid: int, timeout_s: float = TIMEOUT_S) -> Mapping[int, Stack]:
-    """The native stacks of all threads of a process now; raises StacksError."""
-    program = tool()
-    if program is None:
-        message = "neither eu-stack nor gdb is installed"
-        raise StacksError(message, _HOW_TO_GET)
-    is_gdb = program.endswith("gdb")
-    command = (
-        [program, "-nx", "-batch", "-iex", "set debuginfod enabled off", "-p", str(pid), "-ex", "thread apply all bt"]
-        if is_gdb
-        else [program, "-p", str(pid), "-n", str(MOST_FRAMES)]
-    )
-    try:
-        done = subprocess.run(  # noqa: S603 a program by its full path, a number
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
-            start_new_session=True,  # a Ctrl+C at the terminal is for us
-            env={**os.environ, "DEBUGINFOD_URLS": ""},
+def command(program: str, pid: int) -> list[str]:
+    """How to ask ``program`` for the stacks of all threads."""
+    if is_gdb(program):
+        return [program, *_GDB, "-p", str(pid), "-ex", f"thread apply all bt {MOST_FRAMES}"]
+    return [program, "-m", "-n", str(MOST_FRAMES), "-p", str(pid)]
+
+
+def is_gdb(program: str) -> bool:
+    """Whether it is gdb, not eu-stack."""
+    return os.path.basename(program) == "gdb"
+
+
+def answer(program: str, pid: int, said: bytes, complained: bytes) -> Mapping[int, Stack]:
+    """The stacks in what ``program`` printed, by tid; raises StacksError where there are none."""
+    found = parse(said.decode("utf-8", "surrogateescape"), is_gdb=is_gdb(program))
+    if found:
+        return found
+    name = os.path.basename(program)
+    complaint = complained.decode("utf-8", "replace")
+    if any(words in complaint.lower() for words in _DENIED):
+        message = f"{name} may not trace process {pid}"
+        raise StacksError(
+            message, "run threadtop as its user (with kernel.yama.ptrace_scope=0) or as root; kernel threads have none"
         )
-    except subprocess.TimeoutExpired:
-        message = f"{os.path.basename(program)} did not answer in {timeout_s:g} s, and was ended"
-        raise StacksError(message, "the process goes on; try again when the machine is less busy") from None
-    except OSError as error:
-        message = f"{os.path.basename(program)} could not be started ({error.strerror})"
-        raise StacksError(message, _HOW_TO_GET) from error
-    found = parse(done.stdout.decode("utf-8", "surrogateescape"), is_gdb=is_gdb)
-    if not found:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        what = next(
-            (line for line in said if "ptrace" in line or "denied" in line), said[0] if said else "without a word"
-        )
-        message = f"{os.path.basename(program)} failed: {what[:MOST_LETTERS]}"
-        raise StacksError(message, "run threadtop as its user (with kernel.yama.ptrace_scope=0) or as root")
-    return found
+    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+    message = f"{name} failed: {lines[0][:MOST_LETTERS] if lines else 'without a word'}"
+    raise UnsupportedError(message, f"{' '.join(command(name, pid)[-4:])} may say more")
 
 
 def parse(said: str, *, is_gdb: bool) -> dict[int, Stack]:
-    """The output of ``gdb thread apply all bt`` or ``eu-stack`` by tid."""
+    """The output of ``gdb thread apply all bt`` or ``eu-stack -m`` by tid, a frame as ``read libc.so.6``."""
     start, frame = (_GDB_THREAD, _GDB_FRAME) if is_gdb else (_EU_THREAD, _EU_FRAME)
     names: dict[int, str] = {}
     frames: dict[int, list[str]] = {}
     tid = 0
-    for line in said.splitlines():
+    for line in said.split("\n"):
         begins = start.match(line)
         if begins is not None:
-            tid = int(begins[1])
             if len(frames) >= MOST_THREADS:
                 break
-            names[tid] = (begins[2] or "") if is_gdb else ""
+            tid = int(begins[1])
+            names[tid] = ((begins[2] or "") if is_gdb else "")[:MOST_LETTERS]
             frames[tid] = []
             continue
         found = frame.match(line)
         if tid and found is not None and len(frames[tid]) < MOST_FRAMES:
-            frames[tid].append((found[1].strip() or "??")[:MOST_LETTERS])
+            frames[tid].append(_gdb_frame(found[1]) if is_gdb else _eu_frame(found[1] or ""))
     return {tid: Stack(names[tid], tuple(rows)) for tid, rows in frames.items()}
 
 
-def watched(pid: int, work: Callable[[], _Result]) -> tuple[_Result, Paused]:
-    """What ``work`` gives, and for how long the process was traced meanwhile (``status``, TracerPid)."""
-    first: list[float] = []
-    last: list[float] = []
-    done = threading.Event()
-
-    def look() -> None:
-        while not done.wait(_LOOK_S):
-            if is_traced(pid):
-                first[:] = first or [time.monotonic()]
-                last[:] = [time.monotonic()]
-
-    watcher = threading.Thread(target=look, name="threadtop-traced", daemon=True)
-    watcher.start()
-    try:
-        result = work()
-    finally:
-        done.set()
-        watcher.join()
-    return result, Paused(last[0] - first[0] + _LOOK_S if first else None)
+def _gdb_frame(words: str) -> str:
+    """``sem_wait (sem=...) at ./nptl/sem_wait.c:42`` as ``sem_wait sem_wait.c:42``."""
+    function, _, place = _GDB_ARGUMENTS.sub("\n", words, count=1).partition("\n")
+    place = place.removeprefix(" at ").removeprefix(" from ").rsplit("/", 1)[-1]
+    return f"{function.strip()[:MOST_LETTERS] or '??'} {place[:MOST_LETTERS]}".rstrip()
 
 
-def is_traced(pid: int) -> bool:
-    """Whether a tracer holds the process."""
-    try:
-        with open(f"/proc/{pid}/status", "rb") as status:
-            return b"\nTracerPid:\t0\n" not in status.read()
-    except OSError:
-        return False
+def _eu_frame(words: str) -> str:
+    """``read@@GLIBC_2.2.5 - /lib/libc.so.6`` as ``read libc.so.6``; ``- /lib/libc.so.6`` has no function."""
+    function, has_place, place = f" {words}".rpartition(" - ")
+    if not has_place:
+        function, place = words, ""
+    function = function.strip().partition("@")[0]
+    return f"{function[:MOST_LETTERS] or '??'} {place.rsplit('/', 1)[-1][:MOST_LETTERS]}".rstrip()

@@ -16,14 +16,13 @@ from threadtop.interest import ALL_NEEDS, Interest
 from threadtop.query import View
 from threadtop.sheets import document, render
 from threadtop.sheets.sheet import Subject
-from threadtop.sheets.stacks import NATIVE, PAUSED, PYTHON
+from threadtop.sheets.stacks import PYTHON, StacksFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from threadtop.cli import Options
     from threadtop.sheets.sheet import Kind
-    from threadtop.sheets.stacks import StacksFacts
     from threadtop.snapshot import ProcessRow, Snapshot
     from threadtop.source import Source
     from threadtop.targets import Command
@@ -35,8 +34,15 @@ _WIDE: Final = 120  # cells of a line into a pipe
 _LOOKS_S: Final = 0.1  # until the watches have taken their first looks
 
 
-def check(pane: str, pids: frozenset[int] | None, tid: int | None) -> None:
-    """Raise UsageError for a pane that there is not, or one that needs another target."""
+def check(
+    pane: str,
+    pids: frozenset[int] | None,
+    tid: int | None,
+    wants: frozenset[str] = frozenset(),
+    *,
+    is_readonly: bool = False,
+) -> None:
+    """Raise UsageError for a pane that there is not, or one that needs another target or has nothing of the kind."""
     if pane not in NAMES:
         message = f"there is no pane {pane[:40]!r}"
         raise UsageError(message, f"--pane takes one of {', '.join(sorted(NAMES))}")
@@ -46,6 +52,17 @@ def check(pane: str, pids: frozenset[int] | None, tid: int | None) -> None:
     if tid is not None and pane != THREAD:
         message = f"--tid goes with --pane {THREAD}"
         raise UsageError(message, f"write --pane {THREAD} --tid TID -p PID")
+    kind = sheets.BY_NAME.get(pane)
+    known = [one.name for one in kind.requests] if kind is not None else []
+    for want in sorted(wants.difference(known)):
+        message = f"--pane {pane} has nothing called {want[:40]!r} to want"
+        raise UsageError(message, f"--want takes {' or '.join(known)}" if known else "leave --want out")
+    if pane == STACKS and wants and is_readonly:
+        message = f"--want {min(wants)} pauses the process, and --readonly forbids that"
+        raise UsageError(message, "leave one of them out; without --want the process is not paused")
+    if pane == STACKS and len(wants) > 1:
+        message = f"--pane {STACKS} asks for one kind of stacks"
+        raise UsageError(message, f"--want {' or '.join(known)}")
 
 
 def run(options: Options, command: Command | None = None, source_: Source | None = None) -> int:
@@ -100,9 +117,9 @@ def _traced(process: ProcessRow, wants: frozenset[str]) -> StacksFacts:
     """The stacks, asked for now; raises StacksError where they cannot be had."""
     from threadtop import traces  # noqa: PLC0415 the other panes do without
 
-    how = NATIVE if NATIVE in wants else PAUSED if PAUSED in wants else PYTHON
-    found, paused = traces.read(how, process.pid, process.gil.idents if process.gil is not None else {})
-    return traces.tools()._replace(how=how, traces=found, paused_s=paused.seconds)
+    how = next(iter(wants), PYTHON)
+    answer = traces.read(how, process)
+    return StacksFacts(how=how, is_printed=True, **answer._asdict())
 
 
 def _subject(snapshot: Snapshot, process: ProcessRow, kind: Kind, tid: int, options: Options) -> Subject:

@@ -1,8 +1,8 @@
 """Python stacks and thread names on request, through py-spy: a program of its own, asked once, for one process.
 
 ``py-spy dump --json --nonblocking`` reads the target's memory (process_vm_readv(2)) without pausing it; frames that
-change under its eyes may be wrong.  What it prints comes from the target: it is bounded here and made visible
-where it is shown.
+change under its eyes may be wrong.  ``pausing`` runs it where the process is to be paused.  What it prints comes from
+the target: it is bounded here and made visible where it is shown.
 """
 
 from __future__ import annotations
@@ -23,18 +23,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TIMEOUT_S: Final = 10.0
-MOST_BYTES: Final = 8 << 20
+MOST_BYTES: Final = 32 << 20  # 20,000 threads of six frames
 MOST_THREADS: Final = 20_000
-MOST_FRAMES: Final = 12  # of a thread, innermost first
+MOST_FRAMES: Final = 64  # of a thread, innermost first
 MOST_LETTERS: Final = 200  # of a name
 ATTEMPTS: Final = 8
 _TORN: Final = ("Failed to copy", "Failed to get stack traces")  # what py-spy says of frames that change as it reads
+_NO_PYTHON: Final = (
+    "native stacks may be had of any program (pane Stacks, v, or --want native); for a Python that is too new: "
+    "pip install --upgrade py-spy"
+)
 _ERROR_BYTES: Final = 64 << 10
 _CHUNK: Final = 1 << 16
 
 
 class StacksError(ThreadtopError):
     """The stacks could not be had: why, and what would help."""
+
+
+class UnsupportedError(StacksError):
+    """The process is none that this tool can read, or not in this way; another tool may."""
 
 
 class Stack(NamedTuple):
@@ -67,22 +75,22 @@ def program() -> str:
     return found
 
 
-def ask(pid: int, timeout_s: float = TIMEOUT_S, *, is_paused: bool = False) -> Stacks:
+def ask(pid: int, timeout_s: float = TIMEOUT_S) -> Stacks:
     """The stacks of a process now, in 10 to 30 ms of py-spy; raises StacksError.
 
     A process that is not paused changes its frames as they are read: py-spy gives up then, and is asked again.
     """
-    command = [program(), "dump", "--json", *(() if is_paused else ("--nonblocking",)), "--pid", str(pid)]
+    command = [program(), "dump", "--json", "--nonblocking", "--pid", str(pid)]
     deadline = time.monotonic() + timeout_s
     complaint = ""
     for _ in range(ATTEMPTS):
         returncode, said, complained = _run(command, deadline - time.monotonic())
         if not returncode:
             return parse(said)
-        complaint = complained.decode("utf-8", "replace").partition("Stack backtrace:")[0]
+        complaint = complained.decode("utf-8", "replace")
         if not any(words in complaint for words in _TORN):
             break
-    raise _failure(pid, complaint)
+    raise failure(pid, complaint)
 
 
 def _run(command: list[str], timeout_s: float) -> tuple[int, bytes, bytes]:
@@ -138,8 +146,9 @@ def _output(asked: subprocess.Popen[bytes], timeout_s: float) -> tuple[bytes, by
     return bytes(printed[pipes[0]]), bytes(printed[pipes[1]])
 
 
-def _failure(pid: int, complaint: str) -> StacksError:
+def failure(pid: int, complaint: str) -> StacksError:
     """What py-spy complains about, as one sentence with what helps."""
+    complaint = complaint.partition("Stack backtrace:")[0]
     lowered = complaint.lower()
     if not _is_there(pid):
         return StacksError(f"process {pid} has ended", "its last figures are kept")
@@ -149,10 +158,10 @@ def _failure(pid: int, complaint: str) -> StacksError:
             "run threadtop as its user (with kernel.yama.ptrace_scope=0), as root, or start it: threadtop -- COMMAND",
         )
     if "version" in lowered or "python interpreter" in lowered:
-        return StacksError(f"py-spy does not know the Python of process {pid}", "pip install --upgrade py-spy")
+        return UnsupportedError(f"py-spy finds no Python that it knows in process {pid}", _NO_PYTHON)
     lines = [line.strip() for line in complaint.splitlines() if line.strip()]
     what = lines[0].removeprefix("Error:").strip()[:MOST_LETTERS] if lines else "without a word"
-    return StacksError(f"py-spy failed: {what}", f"py-spy dump --nonblocking --pid {pid} may say more")
+    return UnsupportedError(f"py-spy failed: {what}", f"py-spy dump --nonblocking --pid {pid} may say more")
 
 
 def _is_there(pid: int) -> bool:

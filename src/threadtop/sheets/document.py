@@ -36,7 +36,9 @@ def document(kind: Kind, subject: Subject, sheet: Sheet) -> dict[str, Any]:
     return shown
 
 
-def _table(table: Table) -> list[dict[str, Any]]:
+def _table(table: Table) -> list[Any]:
+    if table.data is not None:
+        return [_plain(one) for one in table.data]
     keys = [column.key for column in table.columns]
     return [dict(zip(keys, map(_plain, record.values), strict=True)) for record in table.records]
 

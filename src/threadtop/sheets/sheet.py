@@ -68,13 +68,17 @@ class Record(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows of a section; ``total`` is how many there are where not all are given, ``first`` the number of the first."""
+    """Rows of a section; ``total`` is how many there are where not all are given, ``first`` the number of the first.
+
+    ``data`` is what JSON has where a row is but a line of something, None for the rows' values.
+    """
 
     columns: tuple[Column, ...]
     records: Sequence[Record]
     total: int | None = None
     first: int = 0
     empty: str = "none"
+    data: Sequence[object] | None = None
 
 
 class Section(NamedTuple):
