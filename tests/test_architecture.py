@@ -59,6 +59,7 @@ ROOMS = {
     "sheets": 3,
     "source": 4,
     "stacks": 4,
+    "pausing": 4,
     "native_stacks": 4,
     "traces": 4,
     "feed": 4,

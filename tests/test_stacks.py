@@ -128,8 +128,8 @@ def test_what_cannot_be_started(py_spy: Callable[[str], None], tmp_path: Path) -
         ("Error: Permission Denied: Try running again with elevated permissions", "may not read process"),
         ("Error: Failed to get process executable name. Check that the process is running.", "may not read process"),
         ("Error: Failed to open process 1\nReason: Operation not permitted", "may not read process"),
-        ("Error: Unsupported version of Python: 3.99.0", "does not know the Python"),
-        ("Error: Failed to find python version from target process", "does not know the Python"),
+        ("Error: Unsupported version of Python: 3.99.0", "finds no Python that it knows"),
+        ("Error: Failed to find python version from target process", "finds no Python that it knows"),
         ("Error: something else\nStack backtrace:\n 0: version", "py-spy failed: something else; "),
         ("", "py-spy failed: without a word; "),
         ("Error: " + "x" * 10_000, "py-spy failed: x{200}; "),
@@ -160,7 +160,7 @@ def test_no_answer(py_spy: Callable[[str], None]) -> None:
 def test_an_endless_answer(py_spy: Callable[[str], None]) -> None:
     """Output beyond the bound is not read: py-spy is ended."""
     py_spy("while True: os.write(1, b'[' * 65536)")
-    with pytest.raises(StacksError, match="more than 8 MiB"):
+    with pytest.raises(StacksError, match="more than 32 MiB"):
         stacks.ask(7)
 
 

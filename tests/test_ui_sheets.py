@@ -12,7 +12,9 @@ import scripted_findings
 import scripted_sheets
 from screens import running, svg
 from test_ui_pictures import SVG
+from threadtop import traces
 from threadtop.sheets import KINDS
+from threadtop.sheets.stacks import StacksFacts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
 
     from screens import Session
     from threadtop.sheets.sheet import Kind
+
+
+@pytest.fixture(autouse=True)
+def _tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the machine of these tests has installed is no matter of how a pane looks."""
+    found = StacksFacts(has_py_spy=True, native_tool="py-spy")
+    monkeypatch.setattr(traces, "tools", lambda _process, **_: found)
+
 
 TICKS = scripted_findings.ticks(8)
 SIZES = [(80, 24), (120, 40), (200, 50)]

@@ -26,6 +26,7 @@ _GDB_FRAME: Final = re.compile(r"^#\d+\s+(?:0x[0-9a-f]+ in )?(.*)$")
 _GDB_ARGUMENTS: Final = re.compile(r" \((?:[\w$]+=\.\.\.(?:, )?)*(?:\.\.\.)?\)(?= at | from |$)")
 _EU_THREAD: Final = re.compile(r"^TID (\d+):")
 _EU_FRAME: Final = re.compile(r"^#\d+\s+0x[0-9a-f]+(?: - \d+)?(?:\s+(.*))?$")
+_EU_PLACE: Final = re.compile(r"(.*?)(?:^|\s)- ([/\[].*)$")
 _DENIED: Final = ("not permitted", "permission denied")
 
 
@@ -93,8 +94,7 @@ def _gdb_frame(words: str) -> str:
 
 def _eu_frame(words: str) -> str:
     """``read@@GLIBC_2.2.5 - /lib/libc.so.6`` as ``read libc.so.6``; ``- /lib/libc.so.6`` has no function."""
-    function, has_place, place = f" {words}".rpartition(" - ")
-    if not has_place:
-        function, place = words, ""
+    found = _EU_PLACE.match(words)
+    function, place = found.groups() if found is not None else (words, "")
     function = function.strip().partition("@")[0]
     return f"{function[:MOST_LETTERS] or '??'} {place.rsplit('/', 1)[-1][:MOST_LETTERS]}".rstrip()
