@@ -80,7 +80,7 @@ class Scripted(ProcReader):
 
 def test_a_traced_process_is_left_alone(reader: ProcReader) -> None:
     """There can be but one tracer: whose it is is said."""
-    with pytest.raises(StacksError, match="traced by process 77 already.*; end that debugger"):
+    with pytest.raises(StacksError, match=r"traced by process 77 already.*; end that debugger"):
         pausing.run(Scripted(reader, 77), target(reader), python(""), how_to_get=HOW)
 
 
