@@ -231,7 +231,7 @@ def test_children(known: Known) -> None:
 def test_stacks(known: Known) -> None:
     """Python's frames of each thread."""
     shown = pane("stacks", known.pid)
-    frames = {tid: row["frame"] for row in shown["stacks"] if row["frame"] for tid in row["threads"]}
+    frames = {one["tid"]: stack["frames"][-1] for stack in shown["stacks"] for one in stack["threads"]}
     assert {known.pid, known.said["read"], known.said["spin"]} <= set(frames)
 
 
