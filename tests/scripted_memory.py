@@ -1,11 +1,17 @@
-"""Made-up facts of the Memory pane: a heap, an arena, stacks sure and likely, files; half of it measured."""
+"""Made-up facts of the Memory pane: a heap, an arena, stacks sure and likely, files; measured."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import scripted
-from threadtop.inside.memory import MemoryFacts
+from threadtop.inside import mapped
+from threadtop.inside.memory import Listed, Measured, MemoryFacts
 from threadtop.procfs.maps import Mapping, parse_maps
 from threadtop.procfs.smaps import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAPS = b"""\
 55d000000000-55d000200000 r-xp 00001000 08:01 1234 /srv/shop/bin/python3.12
@@ -32,10 +38,31 @@ def mappings() -> tuple[Mapping, ...]:
     return tuple(parse_maps(MAPS))
 
 
+def listed(maps: Sequence[Mapping], pointers: dict[int, int], usages: dict[int, Usage] | None = None) -> Listed:
+    """What the reader makes of mappings, all in one part."""
+    placed = mapped.placed(maps, pointers, {8 * MIB})
+    files = tuple(mapped.by_file(placed, usages))
+    return Listed(
+        maps=len(placed),
+        kinds=tuple(mapped.by_kind(placed, usages)),
+        files=files,
+        files_in_all=len(files),
+        first_file=0,
+        part=tuple(mapped.largest_first(placed, usages)),
+        first=0,
+        is_cut=False,
+    )
+
+
 def facts() -> MemoryFacts:
-    """The stack of one worker is sure, another one likely; the first mappings were measured."""
+    """The stack of one worker is sure, another one likely; all but two mappings were measured."""
     tids = sorted(scripted.ticks(8)[-1].processes[scripted.GUNICORN].threads)
     found = mappings()
+    usages = {
+        found[0].start: Usage(2 * MIB, MIB // 2, 0, 0, 0, 0, MIB),
+        found[2].start: Usage(100 * MIB, 100 * MIB, 0, 100 * MIB, 2 * MIB, 4 * MIB, 90 * MIB),
+        **{one.start: Usage() for one in found[4:]},
+    }
     return MemoryFacts(
         status={
             "VmSize": "1300000 kB",
@@ -48,14 +75,20 @@ def facts() -> MemoryFacts:
             "VmPTE": "1200 kB",
             "VmLck": "0 kB",
         },
-        mappings=found,
-        is_cut=False,
-        pointers={tids[1]: 0x7F0010400000},
-        measured={
-            found[0].start: Usage(2 * MIB, MIB // 2, 0, 0, 0, 0, MIB),
-            found[2].start: Usage(100 * MIB, 100 * MIB, 0, 100 * MIB, 2 * MIB, 0, 90 * MIB),
-        },
-        is_measured=False,
-        measured_age_s=None,
+        listed=listed(found, {tids[1]: 0x7F0010400000}, usages),
+        coming=0,
+        measured=Measured(
+            maps=len(usages),
+            is_complete=True,
+            is_cut=False,
+            age_s=200.0,
+            took_s=0.12,
+            total=Usage(102 * MIB, 101 * MIB, 0, 100 * MIB, 2 * MIB, 4 * MIB, 91 * MIB),
+            usages=usages,
+        ),
+        most_maps=65530,
+        threads=10,
+        pointers=1,
+        is_pending=False,
         denials=(),
     )

@@ -1,7 +1,9 @@
-"""Made-up facts of the Thread pane: a main thread that sleeps in epoll, found down to the function."""
+"""Made-up facts of the Thread pane: a main thread that sleeps in a futex, found down to the function."""
 
 from __future__ import annotations
 
+import scripted
+from threadtop.blocked import BlockedOn
 from threadtop.inside.asked import Denial
 from threadtop.inside.thread import Place, StackRegion, ThreadFacts
 from threadtop.procfs.parse import SchedStat, Stat
@@ -12,6 +14,7 @@ STAT = Stat("gunicorn", "S", 4210, 4210, 4210, 0, 0, 91_000, 3, 70_000, 6_100, 2
 def facts() -> ThreadFacts:
     """Its kernel stack may not be read."""
     return ThreadFacts(
+        tid=scripted.GUNICORN,
         status={
             "voluntary_ctxt_switches": "812345",
             "nonvoluntary_ctxt_switches": "4021",
@@ -19,16 +22,29 @@ def facts() -> ThreadFacts:
             "Mems_allowed_list": "0",
             "SigPnd": "0000000000000200",
             "SigBlk": "0000000000000000",
+            "NSpid": "4211 17",
         },
         stat=STAT,
         schedstat=SchedStat(760_000_000_000, 12_000_000, 816_366),
         sched={"se.nr_migrations": "5120"},
-        syscall="232 0x8 0x7f0040000040 0x40 0xffffffff 0x0 0x0 0x7ffc00023e00 0x7f003010e2e6",
-        program_counter=Place(0x7F003010E2E6, "libc.so.6", 0x10E2E6, "epoll_wait", 0x56),
+        syscall="202 0x7f0040000040 0x189 0x0 0x0 0x0 0xffffffff 0x7ffc00023e00 0x7f0030085f16",
+        call=BlockedOn("futex", futex=0x7F0040000040, is_shared=False, operation=9, is_forever=True),
+        program_counter=Place(0x7F0030085F16, "libc.so.6", 0xABF16, "__futex_abstimed_wait_common64", 0xF6),
         stack_pointer=0x7FFC00023E00,
-        stack=StackRegion(0x7FFC00000000, 0x7FFC00024000, 0x200),
+        stack=StackRegion(0x7FFC00000000, 0x7FFC00024000, 0x200, "[stack]", 8 << 20),
+        lock_place=Place(0x7F0040000040, "[heap]", 0x40),
         kernel_stack=None,
         io={"read_bytes": 4096, "write_bytes": 1 << 20, "syscr": 812, "syscw": 44},
-        migrations_per_s=2.5,
+        per_s={
+            "migrations": 2.5,
+            "minor_faults": 12.0,
+            "major_faults": 0.0,
+            "read_bytes": 0.0,
+            "write_bytes": 4096.0,
+            "syscr": 30.0,
+            "syscw": 1.0,
+            "run_ns": 3_000_000.0,
+            "timeslices": 40.0,
+        },
         denials=(Denial("stack", "only CAP_SYS_ADMIN may read a kernel stack", "run threadtop as root"),),
     )

@@ -38,7 +38,7 @@ def named() -> Iterator[int]:
 FORMATS = (["--json"], ["--csv"], ["--jsonl"], ["--format", "ps"])
 ONCE = [["--once", "-d", "0.1", *kind] for kind in ([], *FORMATS)]
 FRAMES = [["-b", "-d", "0.1", *kind] for kind in ([], *FORMATS)]
-REPORTS = [["--explain", "--json", "-d", "0.5"], ["-O"], ["--help"], ["--version"]]
+REPORTS = [["--explain", "--json", "-d", "0.5"], ["--schema"], ["-O"], ["--help"], ["--version"]]
 
 
 @pytest.mark.parametrize("arguments", [*ONCE, *FRAMES, *REPORTS], ids=" ".join)

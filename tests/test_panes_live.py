@@ -107,8 +107,8 @@ def test_files(known: Known) -> None:
     assert (own["kind"], own["position"], own["mode"]) == ("file", 4321, "rw")
     assert own["target"].endswith("(deleted)")
     assert files[said["epoll"]]["target"] == f"2 fds: {' '.join(map(str, sorted((said['accepted'], said['server']))))}"
-    assert f"127.0.0.1:{said['port']}  listening" in files[said["server"]]["target"]
-    assert f"<-> 127.0.0.1:{said['port']}  established" in files[said["client"]]["target"]
+    assert f"127.0.0.1:{said['port']} listening" in files[said["server"]]["target"]
+    assert f"-> 127.0.0.1:{said['port']} established" in files[said["client"]]["target"]
     assert (files[said["reading"]]["kind"], files[said["reading"]]["mode"]) == ("pipe", "r")
     assert files[said["reading"]]["blocked"] == [said["read"]]
     assert files[said["server"]]["blocked"] == [said["accept"]]

@@ -8,7 +8,6 @@ from threadtop.inside.environment import parse_environment
 from threadtop.inside.signals import Timer, TimerFd, parse_timerfd, parse_timers
 from threadtop.inside.thread import parse_kernel_stack, parse_numbers, parse_sched
 from threadtop.procfs import capabilities, maps, parse, signals
-from threadtop.procfs.fdinfo import FdInfo, parse_fdinfo
 from threadtop.procfs.smaps import Blocks, Usage, parse_rollup
 
 MAPS = b"""\
@@ -73,18 +72,6 @@ def test_smaps_rollup() -> None:
     assert parse_rollup(BLOCK % b"1000-7000") == USAGE
 
 
-def test_fdinfo() -> None:
-    """Position and flags, and what each kind of descriptor adds."""
-    assert parse_fdinfo(b"pos:\t42\nflags:\t0102001\nmnt_id:\t9\nino:\t3\n") == FdInfo(42, 0o102001)
-    epoll = (
-        b"pos:\t0\nflags:\t02\ntfd:        5 events: 19 data: 5  pos:0 ino:1 sdev:8\ntfd:        7 events: 1 data: 7\n"
-    )
-    assert parse_fdinfo(epoll).watched == (5, 7)
-    assert parse_fdinfo(b"pos:\t0\nflags:\t02\neventfd-count:                1f\neventfd-id: 3\n").counter == 0x1F
-    assert parse_fdinfo(b"pos:\t0\nflags:\t02\nPid:\t4213\nNSpid:\t4213\n").pid == 4213
-    assert parse_fdinfo(b"flags:\t00\ninotify wd:2 ino:1 sdev:1\ninotify wd:1 ino:2 sdev:1\n").watches == 2
-
-
 def test_timers() -> None:
     """Blocks of four lines; one that is cut short is left out."""
     whole = b"ID: 1\nsignal: 10/0000000000000005\nnotify: signal/pid.8017\nClockID: 0\n"
@@ -142,7 +129,6 @@ def test_garbage_is_nothing(raw: bytes) -> None:
     blocks = Blocks()
     blocks.add(raw)
     blocks.end()
-    parse_fdinfo(raw)
     parse_timers(raw)
     parse_timerfd(1, raw)
     parse_sched(raw)

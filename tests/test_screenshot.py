@@ -24,6 +24,7 @@ from threadtop.cli import Options
 from threadtop.config import Preferences
 from threadtop.errors import TargetError, ThreadtopError
 from threadtop.filters import parse_filter
+from threadtop.procfs.reader import process_clock_ns
 from threadtop.source import ScriptedSource
 from threadtop.tui import screenshot
 
@@ -216,7 +217,10 @@ def test_a_signal_leaves_nothing_behind(place: Path, number: signal.Signals, cod
         deadline = time.monotonic() + 60
         while not os.listdir(place.parent) and time.monotonic() < deadline:
             time.sleep(0.05)
-        time.sleep(1.0)  # it is between its passes by now, or on the way there: both must end well
+        while (clock := process_clock_ns(process.pid)) is not None and time.monotonic() < deadline:
+            time.sleep(0.3)
+            if clock == process_clock_ns(process.pid):
+                break  # it waits for its second pass
         process.send_signal(number)
         output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (code, b"", b"")

@@ -6,17 +6,15 @@ import pytest
 
 import scripted
 import scripted_environment
-import scripted_files
 import scripted_memory
 import scripted_sheets
-from builders import process_row, snapshot, thread_row
-from threadtop.blocked import BlockedOn
+from builders import process_row, snapshot
 from threadtop.inside.children import ChildrenFacts, Relative
-from threadtop.sheets import BY_NAME, children, environment, files, memory, overview, signals
+from threadtop.sheets import BY_NAME, children, environment, overview, signals
 from threadtop.sheets.sheet import Record, Sheet, Subject
 from threadtop.sheets.stacks import StacksFacts, Trace
 from threadtop.sheets.stacks import sheet as stacks_sheet
-from threadtop.sheets.thread import place_words
+from threadtop.sheets.thread_call import place_words
 
 SHOT = scripted.ticks(8)[-1]
 
@@ -104,107 +102,82 @@ def test_denied_environments_say_so() -> None:
     assert "may not be read" in sheet.sections[1].notes[0]
 
 
-# -- files -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("link", "kind"),
-    [
-        ("/var/log/x", "file"),
-        ("/dev/null", "device"),
-        ("/dev/pts/3", "tty"),
-        ("/dev/shm/x", "file"),  # noqa: S108 a name only
-        ("/memfd:x (deleted)", "memfd"),
-        ("socket:[1]", "socket"),
-        ("pipe:[1]", "pipe"),
-        ("anon_inode:[eventpoll]", "epoll"),
-        ("anon_inode:[io_uring]", "io_uring"),
-        ("anon_inode:inotify", "inotify"),
-        ("anon_inode:[new thing]", "new thing"),
-        ("mnt:[4026531841]", "mnt"),
-        ("", "-"),
-    ],
-)
-def test_kinds_of_descriptors(link: str, kind: str) -> None:
-    """By what the link says."""
-    assert files.kind_of(link) == kind
-
-
-def test_targets_in_words() -> None:
-    """Both ends of a connection, the process at the end of a pipe, what an epoll watches."""
-    words = {fact.fd: files.target_of(fact) for fact in scripted_files.facts().files or ()}
-    assert words[3] == "0.0.0.0:8000  listening"
-    assert words[4] == "10.0.0.9:44120 <-> 10.0.0.5:5432  established"
-    assert words[6] == "-> logger[912]"
-    assert words[7] == "pipe:[2002]  looking for its other end"
-    assert words[8].startswith("17 fds: 3 4 5")
-
-
-def test_who_waits_on_a_descriptor_comes_first() -> None:
-    """The thread in a call on it is named, and Enter leads there."""
-    waiting = thread_row(pid=9, tid=10, name="reader", state="S", blocked=BlockedOn("recv", fd=4))
-    process = process_row(9, thread_row(pid=9, tid=9), waiting)
-    sheet = files.sheet(Subject(snapshot(process), process, scripted_files.facts()))
-    first, *others = records(sheet, "files")
-    assert first.values[0] == 4
-    assert first.values[-1] == [10]
-    assert first.link is not None
-    assert first.link.tid == 10
-    assert all(record.values[-1] == [] for record in others)
-
-
 # -- memory ----------------------------------------------------------------------------------------------
-
-
-def test_what_mappings_are() -> None:
-    """Arenas by their place, stacks sure by a stack pointer, likely by their guard."""
-    parts = memory.sorted_parts(scripted_memory.mappings(), {7: 0x7F0010400000}, {7: "worker"})
-    assert [part.kind for part in parts] == [
-        "code",
-        "file data",
-        "heap",
-        "malloc arena",
-        "reserved",
-        "reserved",
-        "thread stack",
-        "reserved",
-        "~thread stack",
-        "shared memory",
-        "code",
-        "file, read only",
-        "malloc arena",
-        "main stack",
-        "kernel's",
-    ]
-    assert (parts[6].name, parts[6].tid) == ("worker", 7)
 
 
 def test_kinds_add_up() -> None:
     """All kinds together are all mappings."""
     rows = records(made("memory"), "kinds")
     assert sum(int(str(row.values[0])) for row in rows) == sum(one.size_bytes for one in scripted_memory.mappings())
-    assert sum(int(str(row.values[5])) for row in rows) == len(scripted_memory.mappings())
+    assert sum(int(str(row.values[-2])) for row in rows) == len(scripted_memory.mappings())
 
 
 def test_what_was_not_measured_is_not_known() -> None:
-    """A kind of which no mapping was measured yet has no figure, never 0."""
+    """A kind of which no mapping was measured has no figure, never 0."""
     rows = {row.values[-1]: row for row in records(made("memory"), "kinds")}
     assert rows["heap"].values[1] == 100 << 20
-    assert rows["malloc arena"].values[1] is None
-    assert rows["malloc arena"].cells[1] == "-"
+    assert rows["~malloc arena"].values[1] is None
+    assert rows["~malloc arena"].cells[1] == "-"
+    assert rows["main stack"].values[1] == 0
 
 
 def test_mappings_come_in_parts() -> None:
-    """A process with many mappings gives so many at a time, and says how many there are."""
-    many = tuple(
-        one._replace(start=one.start + at * (1 << 46), end=one.end + at * (1 << 46))
-        for at in range(100)
-        for one in scripted_memory.mappings()
+    """A part of many mappings and files says which it is, and how many there are."""
+    facts = scripted_memory.facts()
+    assert facts.listed is not None
+    many = facts.listed._replace(maps=1500, first=1000, files_in_all=600, first_file=500)
+    tables = {section.key: section.table for section in made("memory", facts._replace(listed=many)).sections}
+    for key, total, first in (("mappings", 1500, 1000), ("files", 600, 500)):
+        table = tables[key]
+        assert table is not None
+        assert (table.total, table.first) == (total, first)
+
+
+def test_a_stack_leads_to_its_thread() -> None:
+    """The mapping with one thread's stack pointer names that thread, and Enter opens it; a guess names none."""
+    rows = {row.values[-2]: row for row in records(made("memory"), "mappings")}
+    assert rows["thread stack"].values[-1] == f"worker-1 {scripted.GUNICORN + 1}"
+    link = rows["thread stack"].link
+    assert link is not None
+    assert link.tid == scripted.GUNICORN + 1
+    assert rows["~thread stack"].values[-1] == ""
+    assert rows["~thread stack"].link is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "shown", "value"),
+    [
+        ({}, "13 maps, 3 min 20 s ago", 13),
+        ({"is_complete": False, "maps": 3200}, "3,200 of 15 maps", 3200),
+        ({"is_cut": True, "maps": 7}, "cut short after 7 maps", 7),
+    ],
+    ids=["done", "going on", "cut"],
+)
+def test_how_far_measuring_is(changed: dict[str, object], shown: str, value: int) -> None:
+    """Done with its age, going on with its progress, or cut short by another program."""
+    facts = scripted_memory.facts()
+    assert facts.measured is not None
+    sheet = made("memory", facts._replace(measured=facts.measured._replace(**changed)))
+    entry = {one.key: one for one in sheet.sections[0].entries}["measured"]
+    assert (entry.shown, entry.value) == (shown, value)
+
+
+@pytest.mark.parametrize(("maps", "role"), [(52_423, " "), (52_424, "y"), (62_254, "r")])
+def test_many_mappings_near_the_limit(maps: int, role: str) -> None:
+    """From four fifths of what the kernel allows on it is news, from 95 % on a warning."""
+    facts = scripted_memory.facts()
+    assert facts.listed is not None
+    sheet = made("memory", facts._replace(listed=facts.listed._replace(maps=maps)))
+    assert {one.key: one for one in sheet.sections[0].entries}["count"].role == role
+
+
+def test_no_memory_has_a_reason() -> None:
+    """Where nothing is listed, the pane says why; it is not empty."""
+    facts = scripted_memory.facts()._replace(listed=None, measured=None)
+    assert made("memory", facts._replace(status={})).sections[0].notes == (
+        "it has ended, and its memory was given back",
     )
-    sheet = made("memory", scripted_memory.facts()._replace(mappings=many), part=2)
-    table = sheet.sections[-1].table
-    assert table is not None
-    assert (table.total, table.first, len(table.records)) == (1500, 1000, 500)
+    assert made("memory", facts._replace(coming=1200)).sections[0].notes == ("1,200 mappings are read so far",)
 
 
 # -- the others ------------------------------------------------------------------------------------------

@@ -58,8 +58,6 @@ STATES = {
     "sort menu": State(("s",), size=(80, 30)),
     "help": State(("question_mark",), size=(80, 60)),
     "process, threads": State(("down", "enter"), size=(120, 20), before=8),
-    "process, overview": State(("down", "enter", "shift+tab"), size=(100, 60), before=8),
-    "process, overview denied": State((*"/vault", "enter", "enter", "shift+tab"), size=(80, 40), before=8),
     "attached": State(size=(80, 24), options=(("pids", frozenset({scripted.GUNICORN})),)),
 }
 

@@ -129,7 +129,7 @@ def _parser() -> Parser:
     say("--csv", action="store_true", help="with --once or -b: print the columns as CSV, their keys as a heading once")
     say("--format", choices=outputs.FORMATS, help="with --once or -b: print threads as ps -eLf does")
     say("--schema", action="store_true", help="print the JSON Schema of all JSON output and end")
-    say("--screenshot", metavar="FILE.svg", help="write a picture of the screen and end; needs no terminal")
+    say("--screenshot", metavar="FILE.svg", help="write a picture of the screen (of --pane NAME, with -p) and end")
     say("--size", metavar="COLSxROWS", help="of the picture (120x40)")
     say(
         "--explain",

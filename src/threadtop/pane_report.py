@@ -31,6 +31,7 @@ THREADS, FINDINGS, THREAD, STACKS = "threads", "findings", "thread", "stacks"
 NAMES: Final = (THREADS, FINDINGS, *(kind.name for kind in sheets.KINDS))
 """What --pane takes: two that are lists of rows, and those of fields."""
 _WIDE: Final = 120  # cells of a line into a pipe
+_MOST_PENDING_S: Final = 30.0  # that facts which are read in slices may take
 _LOOKS_S: Final = 0.1  # until the watches have taken their first looks
 
 
@@ -110,7 +111,16 @@ def _snapshot(live: Source, options: Options, pid: int, kind: Kind | None, tid: 
     time.sleep(_LOOKS_S)
     live.read(interest)
     time.sleep(options.interval_s or 1.0)
-    return live.read(interest)
+    snapshot = live.read(interest)
+    end = time.monotonic() + _MOST_PENDING_S
+    while snapshot is not None and _is_pending(snapshot) and time.monotonic() < end:
+        snapshot = live.read(interest)
+    return snapshot
+
+
+def _is_pending(snapshot: Snapshot) -> bool:
+    """Whether the facts say that they are read in slices, and that there is more to come."""
+    return snapshot.inside is not None and bool(getattr(snapshot.inside.facts, "is_pending", False))
 
 
 def _traced(process: ProcessRow, wants: frozenset[str]) -> StacksFacts:

@@ -1,115 +1,289 @@
-"""The open descriptors of a process: what each is, where it stands, who is at its other end (proc(5), fd, fdinfo)."""
+"""The open descriptors of a process, a page of them in full: ``fd/``, ``fdinfo/``, ``net/`` (proc(5))."""
 
 from __future__ import annotations
 
-import os
+import stat
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from threadtop.blocked import BlockedOn
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
 from threadtop.inside.access import Access
-from threadtop.procfs import parse
-from threadtop.procfs.fdinfo import FdInfo, parse_fdinfo
-from threadtop.waiting.ends import Ends
+from threadtop.inside.census import Census
+from threadtop.inside.holders import Holders, Holding
+from threadtop.procfs import fdinfo, mounts, parse
+from threadtop.waiting.ends import LEAST_GAP_NS, Ends, inode_of
+from threadtop.waiting.machines import native
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from threadtop.inside.asked import Asked, Denial
+    from threadtop.procfs.fdinfo import Info, Kind
     from threadtop.procfs.reader import ProcReader
-    from threadtop.sample import Sample
+    from threadtop.sample import ProcessSample, Sample
+    from threadtop.waiting.sockets import Socket
 
-PART: Final = 500  # descriptors that are read at once
-MOST: Final = 1 << 20  # that are listed
-MOST_INFO_BYTES: Final = 256 << 10  # an epoll has a line for each descriptor that it watches
-_UNKNOWN: Final = FdInfo(None, None)
-FLAGS: Final = (
-    (os.O_APPEND, "append"),
-    (os.O_NONBLOCK, "nonblock"),
-    (os.O_SYNC, "sync"),
-    (os.O_DIRECT, "direct"),
-    (os.O_DIRECTORY, "directory"),
-    (os.O_NOFOLLOW, "nofollow"),
-    (os.O_NOATIME, "noatime"),
-    (os.O_CLOEXEC, "cloexec"),
-    (os.O_PATH, "path"),
-)  # of this machine's kernel, which is the target's, too
-_MODES: Final = {os.O_RDONLY: "r", os.O_WRONLY: "w", os.O_RDWR: "rw"}
+PAGE: Final = 500  # descriptors read in full
+MOST_BLOCKED: Final = 100  # descriptors that threads are blocked on
+MOST_DELETED: Final = 50  # files without a name whose size is asked for
+INFO_BYTES: Final = 256 << 10  # of one file of fdinfo: an epoll has a line for each descriptor
+LONG_BYTES, LONG_READINGS = 32 << 10, 10  # one so long is read again after so many readings
+MOUNTS_BYTES, MOUNTS_READINGS = 1 << 20, 10
+MOST_COUNTED: Final = 1 << 16  # where the kernel does not say how many there are
+_TTYS: Final = frozenset((4, 5, *range(136, 144), 166, 188, 204, 229))  # Documentation/admin-guide/devices.txt
+_LIMIT: Final = "Max open files"
 
 
-class FileFact(NamedTuple):
-    """One descriptor; ``link`` is what it leads to, ``mode`` r, w, rw or "", ``flags`` by name.
+class Descriptor(NamedTuple):
+    """One open descriptor; None is not known, or has none.
 
-    ``local``, ``peer`` and ``status`` are as in BlockedOn: the two ends of a socket, the process at the other end of a
-    pipe.  ``is_settled``: that is all there is to find of them.
+    ``link`` as in ``fd/``, ``info`` and ``flags`` as in ``fdinfo/``; ``size_bytes`` of a file, ``held_bytes`` what it
+    takes on its disk.  ``socket``: its two ends; ``protocol`` is the kernel's name of one that is in no table,
+    ``is_accepted`` says that its port is listened on.  ``holding``: who has the other end of a pipe or Unix socket.
     """
 
     fd: int
+    kind: Kind
     link: str
-    mode: str
-    flags: tuple[str, ...]
-    info: FdInfo
-    local: str = ""
-    peer: str = ""
-    status: str = ""
-    is_settled: bool = True
+    info: Info | None = None
+    flags: tuple[str, ...] = ()
+    size_bytes: int | None = None
+    held_bytes: int | None = None
+    is_deleted: bool = False
+    socket: Socket | None = None
+    protocol: str = ""
+    is_accepted: bool = False
+    holding: Holding | None = None
+    process: str = ""  # of a pidfd: its name
 
 
 class FilesFacts(NamedTuple):
-    """``files`` of the part that was asked for, ``first`` the place of its first one, ``total`` how many there are.
+    """``page`` are the descriptors from the one at ``first`` on, ``blocked`` those that threads wait for.
 
-    ``files`` is None where they may not be read; ``limit`` is the soft limit on open files as ``limits`` has it.
+    ``open_count`` is how many there are; None is not known.  ``kinds`` counts ``counted`` of them; ``soft_limit`` and
+    ``hard_limit`` are those of RLIMIT_NOFILE as in ``limits``.  ``deleted`` are files without a name,
+    ``deleted_count`` how many there are.  ``searched``: in how many processes the other ends were looked for, and how
+    many there are.
     """
 
-    files: tuple[FileFact, ...] | None
-    first: int
-    total: int | None
-    limit: str
-    denials: tuple[Denial, ...]
+    open_count: int | None
+    soft_limit: str | None
+    hard_limit: str | None
+    first: int = 0
+    page: tuple[Descriptor, ...] = ()
+    blocked: tuple[Descriptor, ...] = ()
+    kinds: Mapping[Kind, int] = {}
+    counted: int = 0
+    deleted: tuple[Descriptor, ...] = ()
+    deleted_count: int = 0
+    searched: tuple[int, int] = (0, 0)
+    denials: tuple[Denial, ...] = ()
+
+
+class _Inode(NamedTuple):
+    """What stat(2) says of a path."""
+
+    kind: Kind
+    size_bytes: int | None = None
+    held_bytes: int | None = None
+    is_unlinked: bool | None = None
 
 
 class FilesReader:
-    """Reads the descriptors of one part; looks for other ends a few in each reading, and keeps what it found."""
+    """Reads descriptors; keeps the links, long epolls and who holds what between two readings."""
 
     def __init__(self, reader: ProcReader) -> None:
         """Read through ``reader``."""
         self._reader = reader
-        self._ends = Ends(reader)
+        self._machine = native()
+        self._ends = Ends(reader, LEAST_GAP_NS)
+        self._whose: tuple[int, int] | None = None
+        self._begin(0)
 
-    def read(self, asked: Asked, sample: Sample) -> FilesFacts:
-        """The descriptors as they are now; raises GoneError."""
-        process = sample.processes[asked.pid]
-        access = Access(self._reader, asked.pid, process.uid)
-        limits = access.parsed("limits", parse.parse_limits) or {}
-        limit = limits.get("Max open files", ("", "", ""))[0]
-        fds = access.attempt("fd", lambda: sorted(self._reader.descriptors_of(asked.pid, MOST)))
-        if fds is None:
-            self._reader.task_links(asked.pid)  # raises GoneError
-            return FilesFacts(None, 0, None, limit, tuple(access.denials.values()))
-        # Only a pass over the whole machine knows pid 1; others' ends are looked for in all that /proc lists.
-        self._ends.begin(sample.at_ns, sample.processes, is_whole=1 in sample.processes)
-        first = asked.part * PART if asked.part * PART < len(fds) else 0
-        found = (self._file(asked.pid, fd) for fd in fds[first : first + PART])
-        files = tuple(one for one in found if one is not None)
-        return FilesFacts(files, first, len(fds), limit, tuple(access.denials.values()))
+    def _begin(self, pid: int) -> None:
+        """Nothing is known of the process ``pid``."""
+        self._census = Census(self._reader, self._kind_of_inode)
+        self._holders = Holders(self._reader, pid)
+        self._filesystems: dict[int, str] = {}
+        self._mounts_reading = -MOUNTS_READINGS
+        self._long: dict[int, tuple[str, int, Info]] = {}
+        self._reading = 0
+        self._count: int | None = None
 
     def close(self) -> None:
-        """Close what the search for other ends holds."""
+        """Close the netlink socket."""
         self._ends.close()
 
-    def _file(self, pid: int, fd: int) -> FileFact | None:
-        """One descriptor; None if it was closed meanwhile."""
+    def read(self, asked: Asked, sample: Sample) -> FilesFacts:
+        """The descriptors of the process, the page ``asked.part`` of them in full; raises GoneError."""
+        process = sample.processes[asked.pid]
+        if self._whose != (process.pid, process.start_ticks):
+            self._whose = process.pid, process.start_ticks
+            self._begin(process.pid)
+        self._reading += 1
+        access = Access(self._reader, process.pid, process.uid)
+        limits = access.parsed("limits", parse.parse_limits) or {}
+        soft, hard, _ = limits.get(_LIMIT, (None, None, None))
+        where = _where(process)
+        count = access.attempt("fd size", lambda: self._reader.descriptors_taken(where))
+        if access.attempt("fd", lambda: self._look(where)) is None:
+            return FilesFacts(count, soft, hard, denials=tuple(access.denials.values()))
+        # A number that accept(2) has reserved is taken, but nothing is open yet: where all are listed, they count.
+        count = self._census.count or count or self._counted(where)
+        self._ends.begin(sample.at_ns, sample.processes)
+        self._holders.look(sample.processes)
+        part = min(asked.part, max(0, count - 1) // PAGE)
+        start = self._census.start_of(where, part * PAGE)
+        numbers = access.attempt("fd", lambda: self._reader.descriptors_from(where, start, PAGE)) or []
+        blocking = [fd for fd in _blocked_on(sample, process.pid) if fd not in numbers][:MOST_BLOCKED]
+        known = {one.fd: one for one in self._described(where, (*numbers, *blocking))}
+        deleted_count, suspects = self._census.deleted(MOST_DELETED)
+        looked = [one for fd in suspects for one in [known.get(fd) or self._plain(where, fd)] if one is not None]
+        deleted = tuple(one for one in looked if one.is_deleted)  # a name may end in (deleted), too
+        kinds = self._census.kinds()
+        return FilesFacts(
+            open_count=count,
+            soft_limit=soft,
+            hard_limit=hard,
+            first=part * PAGE,
+            page=tuple(known[fd] for fd in numbers if fd in known),
+            blocked=tuple(known[fd] for fd in _blocked_on(sample, process.pid) if fd in known)[:MOST_BLOCKED],
+            kinds=kinds,
+            counted=sum(kinds.values()),
+            deleted=deleted,
+            deleted_count=deleted_count - len(suspects) + len(deleted),
+            searched=self._holders.progress,
+            denials=tuple(access.denials.values()),
+        )
+
+    def _look(self, where: int) -> bool:
+        """Whether the folder could be read: the census goes on."""
+        if self._reading - self._mounts_reading >= MOUNTS_READINGS:
+            self._mounts_reading = self._reading
+            # Mounts have one row of numbers; what was opened before it got mounts of its own is in ours, mostly.
+            self._filesystems = {**self._mounted("self"), **self._mounted(where)}
+        self._census.take(where)
+        return True
+
+    def _mounted(self, where: int | str) -> Mapping[int, str]:
+        """File systems by mount id; none where that may not be known."""
         try:
-            link = self._reader.descriptor_link(pid, fd)
-            info = parse_fdinfo(self._reader.read_most(pid, f"fdinfo/{fd}", MOST_INFO_BYTES, "fdinfo"))
-        except (GoneError, DeniedError):
+            return mounts.filesystems(self._reader.read_most(where, "mountinfo", MOUNTS_BYTES))
+        except (GoneError, DeniedError, ThreadtopError, OSError):
+            return {}
+
+    def _counted(self, where: int) -> int:
+        """How many there are, where the kernel does not say: before Linux 6.2."""
+        is_due = self._count is None or self._count < PAGE or self._reading % LONG_READINGS == 0
+        if is_due:
+            try:
+                self._count = len(self._reader.descriptors_of(where, MOST_COUNTED))
+            except (GoneError, DeniedError, ThreadtopError, OSError):
+                self._count = 0
+        return self._count or 0
+
+    # -- one descriptor --------------------------------------------------------------------------------
+
+    def _described(self, where: int, fds: Iterable[int]) -> Iterable[Descriptor]:
+        for fd in fds:
+            one = self._plain(where, fd)
+            if one is None:
+                continue
+            if one.kind == "socket":
+                one = self._with_socket(where, one)
+            elif one.kind == "pipe" and one.info is not None and (mode := fdinfo.mode(one.info.flags)) in {"r", "w"}:
+                own = self._census.own.get(one.link, set()) - {fd}
+                one = one._replace(holding=self._holders.holding(one.link, where, own, writes=mode == "r"))
+            elif one.kind == "pidfd" and one.info is not None:
+                pid = one.info.more.get("Pid", "")
+                one = one._replace(process=self._holders.name(int(pid)) if pid.isdecimal() else "")
+            yield one
+
+    def _plain(self, where: int, fd: int) -> Descriptor | None:
+        """A descriptor without its other end; None where it has been closed meanwhile."""
+        try:
+            link = self._reader.descriptor_link(where, fd)
+            kind = fdinfo.kind_of(link)
+            info = self._info(where, fd, link)
+            inode = self._inode(where, fd, info) if kind is None else None
+        except (GoneError, DeniedError, ThreadtopError, OSError):
             return None
-        except (ThreadtopError, OSError):
-            link, info = "", _UNKNOWN
-        flags = info.flags or 0
-        mode = _MODES.get(flags & os.O_ACCMODE, "") if info.flags is not None else ""
-        names = tuple(name for bit, name in FLAGS if flags & bit == bit)
-        fact = FileFact(fd, link, mode, names, info)
-        if not link.startswith(("pipe:", "socket:")):
-            return fact
-        # A reader's other end is who writes, and the other way round.
-        blocked, is_settled = self._ends.added(pid, BlockedOn("write" if mode == "w" else "read", target=link), None)
-        return fact._replace(local=blocked.local, peer=blocked.peer, status=blocked.status, is_settled=is_settled)
+        flags = fdinfo.flag_names(info.flags, self._machine) if info is not None else ()
+        if inode is None:
+            return Descriptor(fd, kind or "file", link, info, flags)
+        is_deleted = fdinfo.is_deleted(link) and inode.is_unlinked is not False
+        return Descriptor(fd, inode.kind, link, info, flags, inode.size_bytes, inode.held_bytes, is_deleted)
+
+    def _info(self, where: int, fd: int, link: str) -> Info | None:
+        """Its ``fdinfo``; a long one is kept for some readings.  None where it cannot be understood."""
+        kept = self._long.get(fd)
+        if kept is not None and kept[0] == link and self._reading - kept[1] < LONG_READINGS:
+            return kept[2]
+        raw = self._reader.descriptor_info(where, fd, INFO_BYTES)
+        try:
+            info = fdinfo.parse(raw, is_cut=len(raw) >= INFO_BYTES)
+        except (ValueError, IndexError):
+            return None
+        if len(raw) >= LONG_BYTES:
+            self._long[fd] = link, self._reading, info
+        else:
+            self._long.pop(fd, None)
+        return info
+
+    def _kind_of_inode(self, where: int, fd: int) -> Kind:
+        """What a path is: for the census."""
+        return self._inode(where, fd, self._info(where, fd, "")).kind
+
+    def _inode(self, where: int, fd: int, info: Info | None) -> _Inode:
+        """What is behind a path; a file system that may hang with its server is not asked."""
+        filesystem = self._filesystems.get(info.mount_id or 0) if info is not None else None
+        if filesystem not in mounts.LOCAL:
+            flags = fdinfo.flag_names(info.flags, self._machine) if info is not None else ()
+            return _Inode("directory" if "directory" in flags else "file")
+        found = self._reader.descriptor_stat(where, fd)
+        mode, is_unlinked = found.st_mode, found.st_nlink == 0
+        if filesystem == "mqueue" and stat.S_ISREG(mode):
+            return _Inode("mqueue", is_unlinked=is_unlinked)
+        if stat.S_ISREG(mode):
+            return _Inode("file", found.st_size, found.st_blocks * 512, is_unlinked)
+        if stat.S_ISDIR(mode):
+            return _Inode("directory", is_unlinked=is_unlinked)
+        if stat.S_ISFIFO(mode):
+            return _Inode("fifo", is_unlinked=is_unlinked)
+        is_tty = stat.S_ISCHR(mode) and found.st_rdev >> 8 & 0xFFF in _TTYS
+        return _Inode("tty" if is_tty else "device", is_unlinked=is_unlinked)
+
+    def _with_socket(self, where: int, one: Descriptor) -> Descriptor:
+        inode = inode_of(one.link)
+        if inode is None:
+            return one
+        found = self._ends.socket(where, inode)
+        if found is None:
+            try:
+                return one._replace(protocol=self._reader.descriptor_protocol(where, one.fd))
+            except (GoneError, DeniedError, ThreadtopError, OSError):
+                return one
+        if found.status != "unix":
+            return one._replace(
+                socket=found, is_accepted=bool(found.peer) and self._ends.is_listened(where, found.local)
+            )
+        peer, path = self._ends.unix_peer(where, inode)
+        if peer is None:
+            return one._replace(socket=found)
+        end = f"socket:[{peer}]"
+        holding = self._holders.holding(end, where, self._census.own.get(end, ()))
+        return one._replace(socket=found._replace(peer=path), holding=holding)
+
+
+def _where(process: ProcessSample) -> int:
+    """The task whose folder has its descriptors: a main thread that has ended before the others has none any more."""
+    main = process.threads.get(process.pid)
+    if main is not None and main.state in {"Z", "X"}:
+        alive = next((tid for tid, thread in process.threads.items() if thread.state not in {"Z", "X"}), None)
+        if alive is not None:
+            return alive
+    return process.pid
+
+
+def _blocked_on(sample: Sample, pid: int) -> list[int]:
+    """The descriptors that threads of a process are blocked on, ascending."""
+    return sorted({one.fd for key, one in sample.blocked.items() if key[0] == pid and one.fd is not None})

@@ -79,6 +79,25 @@ def holding(mappings: Sequence[Mapping], address: int) -> Mapping | None:
     return None
 
 
+def find(raw: bytes, address: int) -> Mapping | None:
+    """As ``holding``, in ``maps`` as it was read: no more lines are parsed than that takes."""
+    low, high = 0, len(raw)
+    while low < high:
+        start = raw.rfind(b"\n", low, (low + high) // 2) + 1 or low
+        end = raw.find(b"\n", start)
+        end = len(raw) if end < 0 else end
+        one = parse_line(raw[start:end])
+        if one is None:
+            return None
+        if one.start <= address < one.end:
+            return one
+        if address < one.start:
+            high = start
+        else:
+            low = end + 1
+    return None
+
+
 def base_name(path: bytes) -> bytes:
     """The last part of a path, without the mark of a file that is gone."""
     return path.removesuffix(_DELETED).rpartition(b"/")[2]

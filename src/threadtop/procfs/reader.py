@@ -174,6 +174,35 @@ class ProcReader:
         except OSError as error:
             raise _translated(error) from error
 
+    def descriptors_taken(self, pid: int | str) -> int | None:
+        """How many numbers of descriptors are taken: the size of ``fd/`` from Linux 6.2 on, else None.
+
+        Anyone may know it (proc_fd_getattr(), fs/proc/fd.c).  Raises GoneError or DeniedError.
+        """
+        self.reads["fd/ size"] += 1
+        try:
+            return os.stat(f"{self.root}/{pid}/fd").st_size or None
+        except OSError as error:
+            raise _translated(error) from error
+
+    def descriptors_from(self, pid: int | str, start: int, most: int) -> list[int]:
+        """The numbers of open descriptors from ``start`` on, ascending, at most ``most``; what is below costs nothing.
+
+        Raises GoneError or DeniedError.
+        """
+        self.reads["fd/"] += 1
+        try:
+            folder = self._opened(lambda: os.open(f"{self.root}/{pid}/fd", _READ | os.O_DIRECTORY))
+            try:
+                # Offset in the folder is the number after . and .. (proc_readfd_common(), fs/proc/fd.c).
+                os.lseek(folder, start + 2 if start else 0, os.SEEK_SET)
+                with os.scandir(folder) as entries:
+                    return list(islice((int(entry.name) for entry in entries), most))
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise _translated(error) from error
+
     def descriptor_link(self, pid: int | str, fd: int) -> str:
         """What a descriptor is: a path, ``socket:[inode]``, ``pipe:[inode]``; raises GoneError or DeniedError."""
         self.reads["fd"] += 1
@@ -182,7 +211,7 @@ class ProcReader:
         except OSError as error:
             raise _translated(error) from error
 
-    def descriptor_mode(self, pid: int, fd: int) -> tuple[bool, bool]:
+    def descriptor_mode(self, pid: int | str, fd: int) -> tuple[bool, bool]:
         """Whether a descriptor is open for reading, and for writing: the mode of its link (proc(5), fd)."""
         self.reads["fd"] += 1
         try:
@@ -190,6 +219,41 @@ class ProcReader:
         except OSError as error:
             raise _translated(error) from error
         return bool(mode & stat.S_IRUSR), bool(mode & stat.S_IWUSR)
+
+    def descriptor_info(self, pid: int | str, fd: int, most: int) -> bytes:
+        """The first ``most`` bytes of ``fdinfo`` of a descriptor; raises GoneError or DeniedError."""
+        self.reads["fdinfo"] += 1
+        try:
+            descriptor = self._opened(lambda: os.open(f"{self.root}/{pid}/fdinfo/{fd}", _READ))
+            try:
+                raw = os.read(descriptor, min(most, _CHUNK))
+                while len(raw) < most and len(raw) >= _CHUNK // 2 and (part := os.read(descriptor, most - len(raw))):
+                    raw += part
+                return raw
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise _translated(error) from error
+
+    def descriptor_stat(self, pid: int | str, fd: int) -> os.stat_result:
+        """The inode behind a descriptor, which may ask a file server; raises GoneError or DeniedError."""
+        self.reads["fd stat"] += 1
+        try:
+            return os.stat(f"{self.root}/{pid}/fd/{fd}")
+        except OSError as error:
+            raise _translated(error) from error
+
+    def descriptor_protocol(self, pid: int | str, fd: int) -> str:
+        """The protocol of a socket by the kernel's name, ``TCP``, ``UNIX-STREAM`` (attribute system.sockprotoname).
+
+        Raises GoneError or DeniedError.
+        """
+        self.reads["fd protocol"] += 1
+        try:
+            raw = os.getxattr(f"{self.root}/{pid}/fd/{fd}", "system.sockprotoname")
+        except OSError as error:
+            raise _translated(error) from error
+        return raw.rstrip(b"\0").decode("ascii", "replace")
 
     def read_most(self, pid: int | str, name: str, most: int, counted: str = "") -> bytes:
         """The first ``most`` bytes of ``root/pid/name``, for files that have no end; ``counted`` under that name.
@@ -210,16 +274,23 @@ class ProcReader:
         except OSError as error:
             raise _translated(error) from error
 
-    def open_mapped(self, pid: int, path: bytes) -> int:
+    def open_mapped(self, pid: int | str, path: bytes) -> int:
         """A descriptor on a file that a process maps, found in its own tree of files; the caller closes it.
 
         Raises GoneError or DeniedError.  Only a regular file is opened: a device or a pipe might answer to it.
         """
         return self._open_regular(os.fsencode(f"{self.root}/{pid}/root") + path)
 
-    def open_exe(self, pid: int) -> int:
+    def open_exe(self, pid: int | str) -> int:
         """A descriptor on a process's executable, also one whose file is gone; as ``open_mapped``."""
         return self._open_regular(os.fsencode(f"{self.root}/{pid}/exe"))
+
+    def open_mapping(self, pid: int, start: int, end: int) -> int:
+        """A descriptor on what is mapped there, also where the file is gone; as ``open_mapped``.
+
+        Wants CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN (proc(5), map_files).
+        """
+        return self._open_regular(os.fsencode(f"{self.root}/{pid}/map_files/{start:x}-{end:x}"))
 
     def _open_regular(self, path: bytes) -> int:
         self.reads["elf"] += 1
@@ -265,6 +336,14 @@ class ProcReader:
             raise _translated(error) from error
         self.kept += 1
         return descriptor
+
+    def read_on(self, descriptor: int, name: str) -> bytes:
+        """What comes next from a kept descriptor on the file ``name``, b"" at its end; raises GoneError."""
+        self.reads[name] += 1
+        try:
+            return os.read(descriptor, _LARGE_CHUNK)
+        except OSError as error:
+            raise _translated(error) from error
 
     def _opened(self, call: Callable[[], _Result]) -> _Result:
         """The result of ``call``; if no descriptor is free for it, once more without the spare one."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
-
-from threadtop.procfs import maps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +15,10 @@ _FIELDS: Final = {
     b"Private_Dirty": 3,
     b"Swap": 4,
     b"AnonHugePages": 5,
+    b"ShmemPmdMapped": 5,
+    b"FilePmdMapped": 5,
+    b"Shared_Hugetlb": 5,  # of hugetlbfs: in no RSS
+    b"Private_Hugetlb": 5,
     b"Referenced": 6,
 }
 _KIB: Final = 1024
@@ -45,21 +48,19 @@ class Usage(NamedTuple):
         return Usage(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
 
-def usage(lines: list[bytes]) -> Usage:
-    """The lines of one block."""
-    found = [0] * len(_FIELDS)
-    for line in lines:
-        key, _, rest = line.partition(b":")
-        at = _FIELDS.get(key)
-        word = rest.split(None, 1)[0] if at is not None and rest.strip() else b""
-        if at is not None and word.isdigit():
-            found[at] = int(word) * _KIB
-    return Usage(*found)
+_WANTED: Final = re.compile(
+    rb"^(?:(" + b"|".join(_FIELDS) + rb"):[ \t]+([1-9][0-9]*) kB|([0-9a-f]+)-[0-9a-f]+ [-r])", re.MULTILINE
+)
+"""A figure that is not 0, or where a block begins: with its mapping."""
 
 
 def parse_rollup(raw: bytes) -> Usage:
     """``smaps_rollup``: one block for all mappings (Linux 4.14)."""
-    return usage(raw.splitlines())
+    sums = [0] * len(Usage._fields)
+    for key, kib, _ in _WANTED.findall(raw):
+        if key:
+            sums[_FIELDS[key]] += int(kib) * _KIB
+    return Usage(*sums)
 
 
 class Blocks:
@@ -70,27 +71,25 @@ class Blocks:
         self.found: dict[int, Usage] = {}
         self._rest = b""
         self._start: int | None = None
-        self._lines: list[bytes] = []
+        self._sums = [0] * len(Usage._fields)
 
     def add(self, raw: bytes) -> None:
-        """The next slice."""
-        *whole, self._rest = (self._rest + raw).split(b"\n")
-        for line in whole:
-            # A block begins with its mapping, whose address has no colon before its first blank.
-            head = line.split(b" ", 1)[0]
-            mapping = maps.parse_line(line) if b"-" in head and b":" not in head else None
-            if mapping is None:
-                self._lines.append(line)
+        """The next slice; a line that it cuts waits for the one after."""
+        whole, end, rest = raw.rpartition(b"\n")
+        if not end:
+            self._rest += raw
+            return
+        whole, self._rest = self._rest + whole, rest
+        for key, kib, start in _WANTED.findall(whole):
+            if key:
+                self._sums[_FIELDS[key]] += int(kib) * _KIB
             else:
-                self._end_block()
-                self._start = mapping.start
+                self.end()
+                self._start = int(start, 16)
 
     def end(self) -> Mapping[int, Usage]:
         """There is no more."""
-        self._end_block()
-        return self.found
-
-    def _end_block(self) -> None:
         if self._start is not None:
-            self.found[self._start] = usage(self._lines)
-        self._start, self._lines = None, []
+            self.found[self._start] = Usage(*self._sums)
+        self._start, self._sums = None, [0] * len(Usage._fields)
+        return self.found

@@ -12,7 +12,7 @@ KINDS: Final = (
     Kind("overview", "Overview", "processes", overview.sheet, overview.TERMS, needs=frozenset({STATUS, MEMORY})),
     Kind("thread", "Thread", "states", thread.sheet, thread.TERMS, needs=frozenset({STATUS, WCHAN})),
     Kind("files", "Files", "peers", files.sheet, files.TERMS, needs=frozenset({STATUS, WCHAN})),
-    Kind("memory", "Memory", "processes", memory.sheet, memory.TERMS, requests=(memory.MEASURE,)),
+    Kind("memory", "Memory", "processes", memory.sheet, memory.TERMS, requests=(memory.MEASURE, memory.ORDER)),
     Kind("signals", "Signals", "processes", signals.sheet, signals.TERMS),
     Kind("protection", "Protection", "permissions", protection.sheet, protection.TERMS),
     Kind("children", "Children", "processes", children.sheet, children.TERMS, is_wide=True),

@@ -1,218 +1,297 @@
-"""The Files pane: descriptors with what they are, and which threads wait on which; pure."""
+"""The Files pane: what descriptors a process has open, on what, and which threads are blocked on them; pure."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from threadtop import text
 from threadtop.inside.files import FilesFacts
+from threadtop.procfs import fdinfo
+from threadtop.sheets import file_words
 from threadtop.sheets.sheet import NOT_YET, Column, Entry, Link, Record, Section, Sheet, Table, Term, by_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from threadtop.inside.files import FileFact
+    from threadtop.inside.files import Descriptor
+    from threadtop.procfs.fdinfo import Kind
     from threadtop.sheets.sheet import Subject
     from threadtop.snapshot import ThreadRow
 
-NEAR_PCT: Final = 80.0  # of the limit from which it is news
-_MOST_WATCHED: Final = 12  # descriptors of an epoll that are named
-_MOST_NAMED: Final = 4  # threads on one descriptor that are named
-_DELETED: Final = " (deleted)"
-_ANONYMOUS: Final = {
-    "eventpoll": "epoll",
-    "eventfd": "eventfd",
-    "timerfd": "timerfd",
-    "signalfd": "signalfd",
-    "inotify": "inotify",
-    "fanotify": "fanotify",
-    "pidfd": "pidfd",
-    "io_uring": "io_uring",
-    "userfaultfd": "userfaultfd",
-    "perf_event": "perf event",
-    "bpf-map": "bpf",
-    "bpf-prog": "bpf",
-    "bpf_link": "bpf",
-}
-_SHARED_MEMORY: Final = "/dev/shm/"  # noqa: S108 a place to be recognised; nothing is written there
-_TTYS: Final = ("/dev/pts/", "/dev/tty", "/dev/console")
-
 TERMS: Final = by_key(
+    Term(
+        "open",
+        "open",
+        "How many descriptors are open. A number that only grows is a leak.",
+        "size of /proc/PID/fd, which anyone may know; proc(5)",
+    ),
+    Term(
+        "limit",
+        "soft limit",
+        "How many there may be. At the soft limit open, accept and socket fail with EMFILE; the process may raise it "
+        "up to the hard one.",
+        "/proc/PID/limits Max open files; getrlimit(2), RLIMIT_NOFILE",
+    ),
+    Term(
+        "kinds",
+        "by kind",
+        "How many of them are files, sockets, pipes and so on. The kind that grows tells what is not closed.",
+        "links in /proc/PID/fd; proc(5)",
+    ),
+    Term(
+        "deleted",
+        "deleted files",
+        "Files that have no name any more but are still open. They keep their room on the disk until they are closed.",
+        "links in /proc/PID/fd; unlink(2)",
+    ),
+    Term(
+        "deleted_bytes",
+        "held by them",
+        "The room on disks that deleted files take until they are closed. du does not find it, df does.",
+        "inodes behind /proc/PID/fd, blocks; stat(2)",
+    ),
     Term(
         "fd",
         "fd",
-        "The number by which the process names it. 0, 1 and 2 are standard input, output and error.",
+        "The number by which the program names what is open. 0, 1 and 2 are standard input, output and error.",
         "/proc/PID/fd; open(2)",
     ),
     Term(
         "kind",
         "kind",
-        "What it is: a file, a socket, a pipe, or an object of the kernel. All of them are read and written alike.",
-        "the link /proc/PID/fd/FD",
+        "What it is open on. Files of network file systems are not looked at, as that may hang: what is no folder "
+        "counts as a file there.",
+        "link in /proc/PID/fd, inode behind it; proc(5)",
     ),
     Term(
         "target",
         "target",
-        "Where it leads: a path, the two ends and the state of a connection, the process at the other end of a "
-        "pipe, the descriptors an epoll watches. (deleted) has no name any more, but keeps its room on the disk "
-        "until it is closed.",
-        "/proc/PID/fd, fdinfo, net; sock_diag(7)",
+        "The path; both ends of a socket, <- where this side was called; who has the other end of a pipe; what an "
+        "epoll watches. A pipe to nobody has no reader or writer left.",
+        "/proc/PID/fd, fdinfo, net/tcp, net/udp, net/unix; sock_diag(7)",
     ),
     Term(
         "mode",
         "mode",
-        "What it was opened for: r, w or both. A pipe has a reading and a writing end.",
-        "/proc/PID/fdinfo/FD flags",
+        "Whether it is open for reading, for writing, or both. A descriptor without either was opened with O_PATH.",
+        "/proc/PID/fdinfo flags; open(2)",
     ),
     Term(
         "position",
         "position",
-        "Where in the file the next read or write begins. One that grows is being worked on.",
-        "/proc/PID/fdinfo/FD pos; lseek(2)",
+        "The byte at which the next read or write goes on. It does not move with pread, pwrite and mapped memory.",
+        "/proc/PID/fdinfo pos; lseek(2)",
+    ),
+    Term(
+        "size_bytes",
+        "size",
+        "How long the file is. A position at the size is the end of it.",
+        "inode behind /proc/PID/fd; stat(2)",
     ),
     Term(
         "flags",
         "flags",
-        "How it was opened. nonblock never sleeps in a read, cloexec is not passed on to programs it starts.",
-        "/proc/PID/fdinfo/FD flags; open(2)",
+        "How it behaves: append writes at the end, nonblock never waits, direct goes past the page cache, cloexec is "
+        "closed by execve(2). They are those of open(2), without O_.",
+        "/proc/PID/fdinfo flags; open(2), fcntl(2)",
     ),
     Term(
         "blocked",
-        "waits on it",
-        "The threads that sleep in a call on this descriptor. One look, a hint.",
-        "/proc/PID/task/TID/syscall",
+        "blocked",
+        "Threads that sleep in a call on this descriptor, by name and tid. It is one look at each; who sleeps in poll "
+        "or select on many is not told.",
+        "/proc/PID/task/TID/syscall; proc(5)",
     ),
     Term(
-        "open",
-        "open",
-        "How many descriptors there are, and how many there may be. At the limit open(2) and accept(2) fail with "
-        "EMFILE.",
-        "/proc/PID/fd; limits, Max open files",
-    ),
-    Term(
-        "kinds",
-        "by kind",
-        "How many there are of each kind, in this part. Thousands of sockets are clients, or a leak.",
-        "/proc/PID/fd",
-    ),
-    Term(
-        "deleted",
-        "deleted files",
-        "Files that are open and have no name any more, in this part. A full disk on which no large file is found "
-        "often has one.",
-        "/proc/PID/fd",
+        "call",
+        "call",
+        "The system call in which they sleep. recv and read wait for the other end to send, send and write for it to "
+        "take.",
+        "/proc/PID/task/TID/syscall; syscalls(2)",
     ),
 )
+_PLURALS: Final[Mapping[Kind, str]] = {
+    "directory": "directories",
+    "epoll": "epolls",
+    "inotify": "inotify",
+    "fanotify": "fanotify",
+    "shared memory": "shared memory",
+    "bpf": "bpf",
+    "anon": "anon",
+}
+_COLUMNS: Final = (
+    Column("fd", 7, right=True),
+    Column("kind", 11),
+    Column("target"),
+    Column("blocked", 24),
+    Column("mode", 4),
+    Column("position", 15, right=True, is_spare=True),
+    Column("size_bytes", 6, right=True, is_spare=True),
+    Column("flags", 32, is_spare=True),
+)
+_WAITING: Final = (
+    Column("fd", 7, right=True),
+    Column("kind", 11),
+    Column("call", 14),
+    Column("blocked"),
+    Column("target"),
+)
+_ENDED: Final = "it has ended and is not reaped yet: nothing of it is open any more"
+_NAMED: Final = 3  # threads in a cell
+_SHOWN_DELETED: Final = 3
+_HIGH, _FULL = 0.8, 0.95
 
 
 def sheet(subject: Subject) -> Sheet:
-    """What is open."""
+    """What is known of a process's descriptors."""
     facts = subject.facts
     if not isinstance(facts, FilesFacts):
         return NOT_YET
-    if facts.files is None:
-        return Sheet((Section("files", "Descriptors", notes=("may not be read",)),), denials=facts.denials)
-    waiting = _waiting(subject)
-    records = [_record(subject, fact, waiting.get(fact.fd, ())) for fact in facts.files]
-    # Those that a thread waits on are what one opens this pane for.
-    records.sort(key=lambda record: record.values[-1] == [])
-    columns = (
-        Column("fd", 6, right=True),
-        Column("kind", 11),
-        Column("mode", 4),
-        Column("target"),
-        Column("position", 13, right=True, is_spare=True),
-        Column("flags", 24, is_spare=True),
-        Column("blocked", 28),
-    )
-    total = facts.total if facts.total is not None and facts.total > len(facts.files) else None
-    table = Table(columns, records, total, facts.first, empty="none is open")
-    return Sheet(
-        (Section("summary", "Open", tuple(_summary(facts))), Section("files", "Descriptors", table=table)),
-        denials=facts.denials,
-    )
+    threads = _blocked(subject.process.threads.values())
+    is_hidden = bool(facts.denials)
+    sections = [Section("summary", "Descriptors", tuple(_summary(facts)))]
+    if facts.blocked:
+        sections.append(Section("waited_for", "Threads blocked on descriptors", table=_waiting(facts, threads)))
+    if not is_hidden:
+        sections.append(Section("files", "Open", table=_table(facts, threads), notes=_notes(facts)))
+    notes = (_ENDED,) if subject.process.state == "Z" and not facts.open_count else ()
+    return Sheet(tuple(sections), notes, facts.denials)
 
 
-def _waiting(subject: Subject) -> dict[int, list[ThreadRow]]:
-    """Threads by the descriptor that they sleep on."""
+def _blocked(rows: Iterable[ThreadRow]) -> dict[int, list[ThreadRow]]:
+    """Threads by the descriptor that they are blocked on."""
     found: dict[int, list[ThreadRow]] = {}
-    for row in subject.process.threads.values():
-        if row.blocked is not None and row.blocked.fd is not None and row.state in "SD":
+    for row in rows:
+        if row.blocked is not None and row.blocked.fd is not None:
             found.setdefault(row.blocked.fd, []).append(row)
     return found
 
 
-def kind_of(link: str, flags: tuple[str, ...] = ()) -> str:
-    """What a descriptor is, by its link: ``anon_inode:[eventpoll]`` is an epoll."""
-    if link.startswith("/"):
-        if link.startswith("/memfd:"):
-            return "memfd"
-        if link.startswith(_TTYS):
-            return "tty"
-        if link.startswith("/dev/") and not link.startswith(_SHARED_MEMORY):
-            return "device"
-        return "directory" if "directory" in flags else "file"
-    head, _, rest = link.partition(":")
-    if head == "anon_inode":
-        name = rest.strip("[]")
-        return _ANONYMOUS.get(name, name or "anonymous")
-    return head if head in {"pipe", "socket"} else head or text.UNKNOWN
+def _summary(facts: FilesFacts) -> list[Entry]:
+    made = [_open(facts), _limit(facts)]
+    if facts.counted:
+        made.append(_kinds(facts))
+    if facts.deleted_count:
+        made += _deleted(facts)
+    return made
 
 
-def target_of(fact: FileFact) -> str:
-    """Where a descriptor leads, in words."""
-    info, link = fact.info, fact.link
-    words = link
-    if link.startswith("pipe:"):
-        arrow = "->" if fact.mode == "w" else "<-"
-        words = (
-            f"{arrow} {fact.peer}" if fact.peer else f"{link}{'' if fact.is_settled else '  looking for its other end'}"
-        )
-    elif link.startswith("socket:") and fact.status:
-        ends = f"{fact.local or '*'} <-> {fact.peer}" if fact.peer else fact.local
-        words = f"{ends}  {fact.status}".strip()
-    elif info.watched is not None:
-        named = " ".join(map(str, info.watched[:_MOST_WATCHED]))
-        words = f"{len(info.watched)} fds: {named}{' …' if len(info.watched) > _MOST_WATCHED else ''}"
-    elif info.counter is not None:
-        words = f"count {info.counter}"
-    elif info.pid is not None:
-        words = f"process {info.pid}" if info.pid > 0 else "a process that has ended"
-    elif info.watches is not None:
-        words = f"{info.watches} watches"
-    return words
+def _open(facts: FilesFacts) -> Entry:
+    """The count, of which limit; it stands out as it comes near."""
+    soft = _number(facts.soft_limit)
+    if facts.open_count is None:
+        return Entry("open", "-", None)
+    said = text.thousands(facts.open_count)
+    if soft is None:
+        return Entry("open", said, facts.open_count, "no limit" if facts.soft_limit == "unlimited" else "")
+    used = facts.open_count / soft if soft else 1.0
+    role = "r" if used >= _FULL else "y" if used >= _HIGH else " "
+    return Entry("open", said, facts.open_count, f"{text.percent(used * 100)} % of the soft limit", role=role)
 
 
-def _record(subject: Subject, fact: FileFact, waiting: list[ThreadRow] | tuple[()]) -> Record:
-    kind = kind_of(fact.link, fact.flags)
-    target = target_of(fact)
-    position = fact.info.position if kind in {"file", "memfd", "directory", "device"} else None
-    flags = tuple(name for name in fact.flags if name != "directory")
-    named = ", ".join(f"{row.name} {row.tid}" for row in waiting[:_MOST_NAMED])
-    more = f" and {len(waiting) - _MOST_NAMED} more" if len(waiting) > _MOST_NAMED else ""
-    is_deleted = fact.link.endswith(_DELETED) and kind == "file"
-    return Record(
-        fact.fd,
-        (str(fact.fd), kind, fact.mode or "-", target, text.thousands(position) if position is not None else "",
-         " ".join(flags), f"{named}{more}"),
-        (fact.fd, kind, fact.mode or None, target, position, list(flags), [row.tid for row in waiting]),
-        role="b" if waiting else "y" if is_deleted else " ",
-        link=Link(subject.process.pid, waiting[0].tid) if waiting else None,
-    )  # fmt: skip
+def _limit(facts: FilesFacts) -> Entry:
+    soft, hard = _number(facts.soft_limit), _number(facts.hard_limit)
+    value = {"soft": soft, "hard": hard}
+    if facts.soft_limit is None:
+        return Entry("limit", "-", value)
+    shown = facts.soft_limit if soft is None else text.thousands(soft)
+    hard_shown = facts.hard_limit if hard is None else text.thousands(hard)
+    note = "the hard one is the same" if facts.soft_limit == facts.hard_limit else f"it may raise it to {hard_shown}"
+    return Entry("limit", shown, value, note)
 
 
-def _summary(facts: FilesFacts) -> Iterator[Entry]:
-    files = facts.files or ()
-    most = int(facts.limit) if facts.limit.isdigit() else None
-    share = facts.total / most * 100 if facts.total is not None and most else None
-    allowed = text.thousands(most) if most is not None else facts.limit or text.UNKNOWN
-    note = f"{share:.0f} % of the limit" if share is not None else ""
-    role = "r" if (share or 0) >= NEAR_PCT else "b"
-    yield Entry("open", f"{text.thousands(facts.total)} of {allowed}", facts.total, note, role=role)
-    kinds = Counter(kind_of(fact.link, fact.flags) for fact in files)
-    shown = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    yield Entry("kinds", shown or "none", dict(kinds.most_common()))
-    deleted = sum(fact.link.endswith(_DELETED) and kind_of(fact.link) == "file" for fact in files)
-    if deleted:
-        yield Entry("deleted", str(deleted), deleted, "their room on the disk is free once they are closed", role="y")
+def _number(word: str | None) -> int | None:
+    return int(word) if word is not None and word.isdecimal() else None
+
+
+def _kinds(facts: FilesFacts) -> Entry:
+    ordered = sorted(facts.kinds.items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(f"{text.thousands(count)} {_plural(kind, count)}" for kind, count in ordered)
+    note = ""
+    if facts.open_count is not None and facts.counted < facts.open_count:
+        note = f"of the {text.thousands(facts.counted)} looked at so far"
+    return Entry("kinds", shown, dict(ordered), note)
+
+
+def _plural(kind: Kind, count: int) -> str:
+    return kind if count == 1 else _PLURALS.get(kind, f"{kind}s")
+
+
+def _deleted(facts: FilesFacts) -> list[Entry]:
+    """How many there are, the first of them by name, and what they take on their disks as far as that is known."""
+    sizes = [one.held_bytes for one in facts.deleted if one.held_bytes is not None]
+    is_all = len(sizes) == facts.deleted_count
+    count = facts.deleted_count
+    named = [f"fd {one.fd} {one.link.removesuffix(fdinfo.DELETED)}" for one in facts.deleted[:_SHOWN_DELETED]]
+    more = " ..." if count > len(named) else ""
+    made = [Entry("deleted", text.thousands(count), count, ", ".join(named) + more, role="y")]
+    if sizes:
+        held = f"{'' if is_all else 'at least '}{text.size(sum(sizes))}"
+        made.append(Entry("deleted_bytes", held, sum(sizes) if is_all else None, "of disk", role="y"))
+    return made
+
+
+def _waiting(facts: FilesFacts, threads: Mapping[int, list[ThreadRow]]) -> Table:
+    records = []
+    for one in facts.blocked:
+        rows = threads.get(one.fd, [])
+        calls = sorted({row.blocked.call for row in rows if row.blocked is not None and row.blocked.call})
+        link = Link(rows[0].pid, rows[0].tid, "thread") if rows else None
+        target = file_words.target(one)
+        cells = (str(one.fd), one.kind, " ".join(calls), _names(rows), target)
+        values = (one.fd, one.kind, calls, _tids(rows), target)
+        records.append(Record(("waits", one.fd), cells, values, "b", link))
+    return Table(_WAITING, records)
+
+
+def _table(facts: FilesFacts, threads: Mapping[int, list[ThreadRow]]) -> Table:
+    records = [_record(one, threads.get(one.fd, [])) for one in facts.page]
+    return Table(_COLUMNS, records, total=facts.open_count, first=facts.first)
+
+
+def _record(one: Descriptor, rows: Sequence[ThreadRow]) -> Record:
+    position = file_words.position(one.info, one.kind)
+    mode = fdinfo.mode(one.info.flags) if one.info is not None else ""
+    target = file_words.target(one)
+    flags = [flag for flag in one.flags if flag != "largefile"]  # every file has it on machines of 64 bits
+    cells = (
+        str(one.fd),
+        one.kind,
+        target,
+        _names(rows),
+        mode or "-",
+        text.thousands(position),
+        text.size(one.size_bytes),
+        " ".join(flags),
+    )
+    values = (one.fd, one.kind, target, _tids(rows), mode or None, position, one.size_bytes, list(one.flags))
+    role = "b" if rows else "y" if one.is_deleted else " "
+    return Record(one.fd, cells, values, role, _link(one, rows))
+
+
+def _link(one: Descriptor, rows: Sequence[ThreadRow]) -> Link | None:
+    """To the process at the other end, else to the first thread that is blocked on it."""
+    if one.holding is not None and one.holding.others:
+        return Link(one.holding.others[0][0], 0, "files")
+    if one.kind == "pidfd" and one.process and one.info is not None:
+        return Link(int(one.info.more["Pid"]))
+    return Link(rows[0].pid, rows[0].tid, "thread") if rows else None
+
+
+def _names(rows: Sequence[ThreadRow]) -> str:
+    """Threads by name and tid, the first of many."""
+    named = ", ".join(f"{row.name} {row.tid}" for row in rows[:_NAMED])
+    return f"{named} and {text.thousands(len(rows) - _NAMED)} more" if len(rows) > _NAMED else named
+
+
+def _tids(rows: Sequence[ThreadRow]) -> list[int]:
+    return [row.tid for row in rows]
+
+
+def _notes(facts: FilesFacts) -> tuple[str, ...]:
+    looked, of = facts.searched
+    seeks = any(one.holding is not None and not one.holding.is_settled for one in (*facts.page, *facts.blocked))
+    if seeks and looked < of:
+        counts = f"{text.thousands(looked)} of {text.thousands(of)}"
+        return (f"other ends have been looked for in {counts} processes so far",)
+    return ()

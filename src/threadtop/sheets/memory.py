@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from threadtop import text
-from threadtop.inside.memory import SMAPS, MemoryFacts
-from threadtop.procfs import maps, parse
-from threadtop.procfs.smaps import Usage
+from threadtop.inside.mapped import NO_ACCESS, is_deleted
+from threadtop.inside.memory import BY_ADDRESS, SMAPS, MemoryFacts
+from threadtop.procfs import parse
 from threadtop.sheets.sheet import NOT_YET, Column, Entry, Link, Record, Request, Section, Sheet, Table, Term, by_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from threadtop.inside.mapped import FileSum, Kind, KindSum, Placed
+    from threadtop.inside.memory import Listed, Measured
+    from threadtop.procfs.smaps import Usage
     from threadtop.sheets.sheet import Subject
 
 MEASURE: Final = Request("m", SMAPS, "measure", "measure what of each mapping is in memory (smaps); again: forget it")
-PART: Final = 500  # mappings in one part
-MOST_FILES: Final = 40
-ARENA_BYTES: Final = 64 << 20  # HEAP_MAX_SIZE of glibc's malloc on 64-bit machines: its arenas are aligned to it
-_GUARD: Final = "---p"
-_MOST_GUARD: Final = 1 << 20  # bytes: a larger gap is something else
-_SHARED: Final = (b"/dev/shm/", b"/memfd:", b"/SYSV", b"/dev/zero")  # places to be recognised
+ORDER: Final = Request("b", BY_ADDRESS, "by address", "all mappings by address, or the largest first")
 _KIB: Final = 1024
-_NOTHING: Final = Usage()
+_NEAR, _VERY_NEAR = 0.8, 0.95  # of the mappings that are allowed
+_MOST_NAMED: Final = 3  # threads whose stacks are in one mapping
 
 TERMS: Final = by_key(
     Term(
@@ -83,22 +82,23 @@ TERMS: Final = by_key(
     Term(
         "measured",
         "measured",
-        "How far measuring has come, or how old the figures are. It holds the process's map lock for a moment at a "
-        "time, in which page faults and mmap calls wait: so it is only done when asked for.",
+        "How far measuring has come, or how old the figures are: m twice measures anew. The kernel walks all pages and "
+        "holds the process's map lock for a moment at a time, in which its page faults and mmap calls may wait: so it "
+        "is only done when asked for.",
         "/proc/PID/smaps",
     ),
     Term(
         "kind",
         "kind",
-        "What a mapping is for. Thread stacks are sure where a stack pointer lies in them, and likely (~) where "
-        "only a guard page is below.",
+        "What a mapping is for. Thread stacks are sure where a stack pointer lies in them, and likely (~) by a guard "
+        "page below and a usual size; arenas of glibc's malloc are told (~) by their 64 MiB.",
         "/proc/PID/maps, task/TID/syscall",
     ),
     Term(
         "count",
         "maps",
-        "How many mappings. A process may have some 65,000 (vm.max_map_count).",
-        "/proc/PID/maps",
+        "How many mappings. At the limit (vm.max_map_count) mmap fails with ENOMEM however much memory is free.",
+        "/proc/PID/maps; /proc/sys/vm/max_map_count",
     ),
     Term(
         "size_bytes",
@@ -115,7 +115,7 @@ TERMS: Final = by_key(
     Term(
         "uss_bytes",
         "USS",
-        "What is in memory and shared with nobody. So much would be free if it ended.",
+        "What is in memory and shared with nobody, clean or dirty. So much would be free if it ended.",
         "/proc/PID/smaps Private_Clean, Private_Dirty",
     ),
     Term(
@@ -125,9 +125,22 @@ TERMS: Final = by_key(
         "/proc/PID/smaps Private_Dirty",
     ),
     Term(
+        "referenced_bytes",
+        "used",
+        "What was used since the kernel last looked for pages to free. What was not is the first to go.",
+        "/proc/PID/smaps Referenced",
+    ),
+    Term(
+        "huge_bytes",
+        "huge",
+        "What is in huge pages, of 2 MiB on most machines. They make large memory quicker and small uses of it costly.",
+        "/proc/PID/smaps AnonHugePages, ShmemPmdMapped, FilePmdMapped, Hugetlb",
+    ),
+    Term(
         "file",
         "file",
-        "The mapped file. Its code is shared by all who map it.",
+        "The mapped file; yellow: it was deleted or replaced, and the process still runs the old one. The kernel "
+        "writes a line end in its name as \\012.",
         "/proc/PID/maps",
     ),
     Term(
@@ -151,85 +164,51 @@ TERMS: Final = by_key(
 )
 
 
-class Part(NamedTuple):
-    """A mapping and what it is: its kind, its name, the thread whose stack it is (0: none)."""
-
-    mapping: maps.Mapping
-    kind: str
-    name: str
-    tid: int = 0
-
-
 def sheet(subject: Subject) -> Sheet:
     """What its address space is made of."""
     facts = subject.facts
     if not isinstance(facts, MemoryFacts):
         return NOT_YET
-    sections = [Section("totals", "In all", tuple(_totals(facts)))]
-    if facts.mappings is not None:
-        names = {tid: row.name for tid, row in subject.process.threads.items()}
-        parts = sorted_parts(facts.mappings, facts.pointers, names)
+    sections = [Section("totals", "In all", tuple(_totals(facts)), notes=_why_none(subject, facts))]
+    if facts.listed is not None:
+        listed, measured = facts.listed, facts.measured
+        usages = measured.usages if measured is not None and measured.is_complete else None
         sections += [
+            Section("kinds", "By kind, largest first", table=_kinds(listed), notes=_notes(listed, facts)),
+            Section("files", "By file, largest first", table=_files(listed)),
             Section(
-                "kinds", "By kind, largest first", table=_group_table(_grouped(parts, facts, by_file=False), "kind")
+                "mappings",
+                "Mappings, by address" if BY_ADDRESS in subject.wants else "Mappings, largest first",
+                table=_mappings(subject, listed, usages),
             ),
-            Section("files", "By file, largest first", table=_files(parts, facts)),
-            Section("mappings", "Mappings, largest first", table=_mappings(subject, parts, facts)),
         ]
     return Sheet(tuple(sections), denials=facts.denials)
 
 
-# -- what mappings are -------------------------------------------------------------------------
+def _why_none(subject: Subject, facts: MemoryFacts) -> tuple[str, ...]:
+    """Where there is nothing to list, the reason."""
+    if "VmSize" not in facts.status:
+        kernel = "a thread of the kernel has no memory of its own: it uses the kernel's"
+        return (kernel if subject.process.kernel else "it has ended, and its memory was given back",)
+    if facts.listed is None and not facts.denials:
+        return (f"{text.thousands(facts.coming)} mappings are read so far",)
+    return ()
 
 
-def sorted_parts(mappings: Sequence[maps.Mapping], pointers: Mapping[int, int], names: Mapping[int, str]) -> list[Part]:
-    """Each mapping with its kind, in the order of addresses."""
-    owners: dict[int, int] = {}
-    for tid, pointer in pointers.items():
-        held = maps.holding(mappings, pointer)
-        if held is not None:
-            owners[held.start] = tid
-    parts = []
-    below: maps.Mapping | None = None
-    for mapping in mappings:
-        tid = owners.get(mapping.start, 0)
-        parts.append(_part(mapping, below, tid, names.get(tid, str(tid)) if tid else ""))
-        below = mapping
-    return parts
+def _notes(listed: Listed, facts: MemoryFacts) -> tuple[str, ...]:
+    """What the reader of the kinds should know."""
+    notes = []
+    if listed.is_cut:
+        notes.append(f"there are more than these {text.thousands(listed.maps)} mappings")
+    if any(one.is_hint for one in listed.kinds):
+        notes.append("~ is told from a pattern of addresses and sizes")
+    if facts.pointers < facts.threads:
+        known, threads = text.thousands(facts.pointers), text.thousands(facts.threads)
+        notes.append(f"{known} of {threads} threads have told where their stacks are: a stack pointer shows in sleep")
+    return tuple(notes)
 
 
-def _part(mapping: maps.Mapping, below: maps.Mapping | None, tid: int, thread: str) -> Part:
-    if mapping.path:
-        return Part(mapping, _kind_of_named(mapping), parse.decode(mapping.path))
-    if tid:
-        return Part(mapping, "thread stack", thread, tid)
-    return Part(mapping, _kind_of_nameless(mapping, below), "")
-
-
-def _kind_of_named(mapping: maps.Mapping) -> str:
-    """What a mapping with a name is: a file's, or what the kernel writes in brackets."""
-    path = mapping.path
-    if path.startswith(_SHARED):
-        return "shared memory"
-    if path.startswith(b"/"):
-        return "code" if "x" in mapping.perms else "file data" if "w" in mapping.perms else "file, read only"
-    known = {b"[stack]": "main stack", b"[heap]": "heap"}
-    return known.get(path, "anonymous" if path.startswith(b"[anon") else "kernel's")
-
-
-def _kind_of_nameless(mapping: maps.Mapping, below: maps.Mapping | None) -> str:
-    """What anonymous memory is, by its place and size: glibc's arenas are aligned, its stacks have a guard below."""
-    if mapping.perms == _GUARD:
-        return "reserved"
-    if mapping.start % ARENA_BYTES == 0 and mapping.size_bytes <= ARENA_BYTES:
-        return "malloc arena"
-    is_guarded = below is not None and below.end == mapping.start and below.perms == _GUARD and not below.path
-    if is_guarded and below is not None and below.size_bytes <= _MOST_GUARD and mapping.perms == "rw-p":
-        return "~thread stack"
-    return "shared memory" if mapping.perms.endswith("s") else "anonymous"
-
-
-# -- sections ----------------------------------------------------------------------------------
+# -- totals ----------------------------------------------------------------------------------------
 
 
 def _totals(facts: MemoryFacts) -> Iterator[Entry]:
@@ -248,111 +227,138 @@ def _totals(facts: MemoryFacts) -> Iterator[Entry]:
         size = int(word) * _KIB if word.isdigit() else None
         is_news = key == "swap_bytes" and bool(size)
         yield Entry(key, text.size(size), size, role="b" if key == "rss_bytes" else "y" if is_news else " ")
-    count = len(facts.mappings) if facts.mappings is not None else None
-    measured = len(facts.measured)
-    whole = _sum(facts.measured.values())
-    if facts.is_measured:
-        age = text.duration(facts.measured_age_s)
-        yield Entry("measured", f"{text.thousands(measured)} maps, {age} ago", measured)
-        yield Entry("pss_bytes", text.size(whole.pss_bytes), whole.pss_bytes)
-        yield Entry("uss_bytes", text.size(whole.uss_bytes), whole.uss_bytes)
-    elif measured:
-        yield Entry("measured", f"{text.thousands(measured)} of {text.thousands(count)} maps", measured, role="y")
-    else:
+    if facts.listed is not None:
+        yield _count(facts.listed, facts.most_maps)
+        yield from _measured(facts.measured, facts.listed)
+
+
+def _count(listed: Listed, most: int | None) -> Entry:
+    """How many mappings, and how near to the limit."""
+    full = listed.maps / most if most else 0.0
+    role = "r" if full >= _VERY_NEAR else "y" if full >= _NEAR else " "
+    note = f"of {text.thousands(most)} that are allowed" if most else ""
+    return Entry("count", text.thousands(listed.maps) + "+" * listed.is_cut, listed.maps, note, role)
+
+
+def _measured(measured: Measured | None, listed: Listed) -> Iterator[Entry]:
+    """How far measuring is, and what it said in all."""
+    if measured is None:
         yield Entry("measured", "no", None, f"{MEASURE.key} measures what of each mapping is in memory")
+        return
+    maps = text.thousands(measured.maps)
+    if not measured.is_complete:
+        yield Entry("measured", f"{maps} of {text.thousands(listed.maps)} maps", measured.maps, role="y")
+    elif measured.is_cut:
+        note = "the process replaced its program meanwhile; m twice measures anew"
+        yield Entry("measured", f"cut short after {maps} maps", measured.maps, note, "y")
+    else:
+        note = f"took {measured.took_s * 1000:.0f} ms; m twice measures anew"
+        yield Entry("measured", f"{maps} maps, {text.duration(measured.age_s)} ago", measured.maps, note)
+    total = measured.total
+    pss, uss = (total.pss_bytes, total.uss_bytes) if total is not None else (None, None)
+    yield Entry("pss_bytes", text.size(pss), pss)
+    yield Entry("uss_bytes", text.size(uss), uss)
 
 
-def _sum(usages: Iterable[Usage]) -> Usage:
-    whole = _NOTHING
-    for one in usages:
-        whole = whole.plus(one)
-    return whole
+# -- tables ----------------------------------------------------------------------------------------
+
+_SIZE: Final = (
+    Column("size_bytes", 8, right=True),
+    Column("rss_bytes", 8, right=True),
+    Column("pss_bytes", 8, right=True, is_spare=True),
+    Column("uss_bytes", 8, right=True),
+    Column("swap_bytes", 8, right=True, is_spare=True),
+)
+_MORE: Final = (
+    Column("dirty_bytes", 8, right=True, is_spare=True),
+    Column("referenced_bytes", 8, right=True, is_spare=True),
+    Column("huge_bytes", 8, right=True, is_spare=True),
+)
 
 
-_FIGURES: Final = (Column("rss_bytes", 8, right=True), Column("pss_bytes", 8, right=True, is_spare=True))
-_OWN: Final = (Column("uss_bytes", 8, right=True), Column("swap_bytes", 8, right=True, is_spare=True))
-
-
-class Group(NamedTuple):
-    """Mappings of a kind or file: how many, bytes reserved, what is in memory (None: none of them was measured)."""
-
-    name: str
-    maps: int = 0
-    size_bytes: int = 0
-    usage: Usage | None = None
-
-    @property
-    def rank(self) -> tuple[int, int]:
-        """The largest first."""
-        return self.usage.rss_bytes if self.usage is not None else 0, self.size_bytes
-
-
-def _grouped(parts: Sequence[Part], facts: MemoryFacts, *, by_file: bool) -> list[Group]:
-    """The kinds or files, the largest first."""
-    groups: dict[str, Group] = {}
-    for part in parts:
-        if by_file and not part.mapping.path.startswith(b"/"):
-            continue
-        name = part.name if by_file else part.kind
-        known = groups.get(name, Group(name))
-        own = facts.measured.get(part.mapping.start)
-        usage = known.usage if own is None else own if known.usage is None else known.usage.plus(own)
-        groups[name] = Group(name, known.maps + 1, known.size_bytes + part.mapping.size_bytes, usage)
-    return sorted(groups.values(), key=lambda group: group.rank, reverse=True)
-
-
-def _figures(usage: Usage | None) -> tuple[tuple[str, ...], tuple[int | None, ...]]:
-    """RSS, PSS, USS and swap as text and data."""
+def _figures(usage: Usage | None) -> tuple[int | None, ...]:
+    """RSS, PSS, USS, swap, and what stands in _MORE."""
     if usage is None:
-        return (text.UNKNOWN,) * 4, (None,) * 4
-    values = usage.rss_bytes, usage.pss_bytes, usage.uss_bytes, usage.swap_bytes
-    return tuple(map(text.size, values)), values
-
-
-def _group_table(groups: Sequence[Group], key: str) -> Table:
-    records = []
-    for group in groups:
-        shown, values = _figures(group.usage)
-        cells = (text.size(group.size_bytes), *shown, str(group.maps), group.name)
-        records.append(Record(group.name, cells, (group.size_bytes, *values, group.maps, group.name)))
-    columns = (Column("size_bytes", 8, right=True), *_FIGURES, *_OWN, Column("count", 6, right=True), Column(key))
-    return Table(columns, records)
-
-
-def _files(parts: Sequence[Part], facts: MemoryFacts) -> Table:
-    groups = _grouped(parts, facts, by_file=True)
-    table = _group_table(groups[:MOST_FILES], "file")
-    return table._replace(total=len(groups) if len(groups) > MOST_FILES else None)
-
-
-def _mappings(subject: Subject, parts: list[Part], facts: MemoryFacts) -> Table:
-    """One part of all mappings."""
-    parts = sorted(
-        parts,
-        key=lambda part: (facts.measured.get(part.mapping.start, _NOTHING).rss_bytes, part.mapping.size_bytes),
-        reverse=True,
+        return (None,) * (len(_SIZE) - 1 + len(_MORE))
+    return (
+        usage.rss_bytes,
+        usage.pss_bytes,
+        usage.uss_bytes,
+        usage.swap_bytes,
+        usage.private_dirty_bytes,
+        usage.referenced_bytes,
+        usage.huge_bytes,
     )
-    first = subject.part * PART if subject.part * PART < len(parts) else 0
-    records = []
-    for part in parts[first : first + PART]:
-        mapping = part.mapping
-        shown, values = _figures(facts.measured.get(mapping.start))
-        address = f"{mapping.start:x}"
-        records.append(
-            Record(
-                mapping.start,
-                (text.size(mapping.size_bytes), *shown, mapping.perms, address, part.kind, part.name),
-                (mapping.size_bytes, *values, mapping.perms, address, part.kind, part.name),
-                link=Link(subject.process.pid, part.tid) if part.tid else None,
-            )
+
+
+def _sum_record(one: KindSum | FileSum, identity: object, name: str, role: str) -> Record:
+    figures = _figures(one.usage)
+    cells = (text.size(one.size_bytes), *map(text.size, figures), text.thousands(one.maps), name)
+    return Record(identity, cells, (one.size_bytes, *figures, one.maps, name), role)
+
+
+def _kinds(listed: Listed) -> Table:
+    columns = (*_SIZE, *_MORE, Column("count", 7, right=True), Column("kind"))
+    return Table(columns, [_kind_record(one) for one in listed.kinds])
+
+
+def _kind_record(one: KindSum) -> Record:
+    name = _kind(one.kind, is_hint=one.is_hint)
+    return _sum_record(one, name, name, "." if one.kind in NO_ACCESS else " ")
+
+
+def _kind(kind: Kind, *, is_hint: bool) -> str:
+    return f"~{kind}" if is_hint else kind
+
+
+def _files(listed: Listed) -> Table:
+    columns = (*_SIZE, *_MORE, Column("count", 7, right=True), Column("file"))
+    records = [
+        _sum_record(
+            one, (one.path, one.device, one.inode), parse.decode(one.path), "y" if is_deleted(one.path) else " "
         )
+        for one in listed.files
+    ]
+    total = listed.files_in_all if listed.files_in_all > len(records) else None
+    return Table(columns, records, total=total, first=listed.first_file)
+
+
+def _mappings(subject: Subject, listed: Listed, usages: Mapping[int, Usage] | None) -> Table:
+    """One part of all mappings."""
     columns = (
-        Column("size_bytes", 8, right=True),
-        *_FIGURES,
-        *_OWN,
+        *_SIZE,
         Column("perms", 5),
         Column("address", 16, is_spare=True),
-        Column("kind", 16),
+        Column("kind", 18),
         Column("name"),
     )
-    return Table(columns, records, total=len(parts) if len(parts) > len(records) else None, first=first)
+    records = [_mapping_record(one, subject, usages or {}) for one in listed.part]
+    total = listed.maps if listed.maps > len(records) else None
+    return Table(columns, records, total=total, first=listed.first)
+
+
+def _mapping_record(one: Placed, subject: Subject, usages: Mapping[int, Usage]) -> Record:
+    mapping = one.map
+    figures = _figures(usages.get(mapping.start))[: len(_SIZE) - 1]
+    words = (mapping.perms, f"{mapping.start:x}", _kind(one.kind, is_hint=one.is_hint), _name(one, subject))
+    tid = one.tids[0] if len(one.tids) == 1 else 0
+    return Record(
+        mapping.start,
+        (text.size(mapping.size_bytes), *map(text.size, figures), *words),
+        (mapping.size_bytes, *figures, *words),
+        role="." if one.kind in NO_ACCESS else " ",
+        link=Link(subject.process.pid, tid) if tid else None,
+    )
+
+
+def _name(one: Placed, subject: Subject) -> str:
+    """The path or the kernel's word for it, and the threads whose stack pointers are in it."""
+    path = parse.decode(one.map.path)
+    if path == "[stack]" or not one.tids:
+        return path
+    threads = subject.process.threads
+    named: Sequence[str] = [
+        f"{threads[tid].name} {tid}" if tid in threads else str(tid) for tid in one.tids[:_MOST_NAMED]
+    ]
+    more = len(one.tids) - len(named)
+    return f"{path}  {', '.join(named)}{f' and {more} more' if more else ''}".lstrip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple, overload
 
 from threadtop import text
@@ -129,11 +130,23 @@ def _entry(section: str, entry: Entry, terms: Mapping[str, Term], width: int) ->
         tails = [[] for _ in parts]
     for at, part in enumerate(parts):
         label = text.fit(title, LABEL - 1) + " " if at == 0 else " " * LABEL
-        pieces = ((" " * _INDENT, "."), (label, "."), (part, entry.role), *tails[at])
+        drawn = (
+            _drawn(part, entry.roles) if len(parts) == 1 and len(entry.roles) == len(part) else ((part, entry.role),)
+        )
+        pieces = ((" " * _INDENT, "."), (label, "."), *drawn, *tails[at])
         yield Row(pieces, (section, entry.key), entry.key, entry.shown, entry.link)
     if note and not tails[0]:
         for part in _wrapped(note, room):
             yield Row(((" " * start, "."), (part, ".")), (section, entry.key), entry.key, entry.shown, entry.link)
+
+
+def _drawn(cells: str, roles: str) -> Iterator[tuple[str, str]]:
+    """Cells in pieces of one role each."""
+    at = 0
+    for role, run in groupby(roles):
+        end = at + sum(1 for _ in run)
+        yield cells[at:end], role
+        at = end
 
 
 def _wrapped(cells: str, room: int) -> list[str]:

@@ -35,7 +35,10 @@ class Link(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One field: the key of its Term, as text, as data for JSON (None: not known), a word beside it."""
+    """One field: the key of its Term, as text, as data for JSON (None: not known), a word beside it.
+
+    ``roles`` are those of each cell of ``shown``, for a drawing: it is plain ASCII or blocks, and fits a line.
+    """
 
     key: str
     shown: str
@@ -43,6 +46,7 @@ class Entry(NamedTuple):
     note: str = ""
     role: str = " "
     link: Link | None = None
+    roles: str = ""
 
 
 class Column(NamedTuple):
@@ -79,6 +83,16 @@ class Table(NamedTuple):
     first: int = 0
     empty: str = "none"
     data: Sequence[object] | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether there are more rows than are given."""
+        return bool(self.first) or self.has_next
+
+    @property
+    def has_next(self) -> bool:
+        """Whether there are rows behind those that are given."""
+        return self.total is not None and self.first + len(self.records) < self.total
 
 
 class Section(NamedTuple):

@@ -21,24 +21,65 @@ TERMS: Final = by_key(
         "state, wchan and syscall of /proc/PID/task/TID",
     ),
     Term(
-        "syscall",
+        "call",
         "system call",
-        "The call with its arguments as the kernel has them, in hexadecimal. A thread that runs is in none, and "
-        "says so.",
-        "/proc/PID/task/TID/syscall; syscall(2)",
+        "The call that it sleeps in: it asked the kernel for something that is not there yet. A thread that runs is in "
+        "none, and one that sleeps outside of a call waits for a page of its memory.",
+        "/proc/PID/task/TID/syscall; syscalls(2)",
+    ),
+    Term(
+        "descriptor",
+        "descriptor",
+        "The descriptor that the call is about, and what that is: a file, a pipe, a socket. Enter leads to the Files "
+        "pane.",
+        "/proc/PID/task/TID/syscall, fd/",
+    ),
+    Term(
+        "descriptors",
+        "descriptors",
+        "How many descriptors it waits for at once. An idle server waits for many.",
+        "syscall, fdinfo/, and the memory that its arguments point at",
+    ),
+    Term(
+        "socket",
+        "socket",
+        "The address of this end, and the state of the connection. Established is the usual one; close wait is a peer "
+        "that has hung up.",
+        "/proc/PID/net/tcp, udp, unix",
+    ),
+    Term(
+        "peer",
+        "other end",
+        "Who has to do something before it can go on: the peer of a connection, the process at the other end of a "
+        "pipe, the child. Enter leads to a process of this machine.",
+        "/proc/PID/net/, links in /proc/*/fd, sock_diag(7)",
+    ),
+    Term(
+        "futex",
+        "futex",
+        "The word in memory that it waits for: a lock, a condition or a semaphore. Threads with the same address wait "
+        "for the same one.",
+        "/proc/PID/task/TID/syscall, maps; futex(2)",
+    ),
+    Term(
+        "owner",
+        "lock",
+        "What the futex belongs to, and the thread that its memory names as the owner: that one has to go on first. "
+        "Enter leads to it; conditions and semaphores have no owner.",
+        "/proc/PID/mem; the Locks pane",
+    ),
+    Term(
+        "timeout_ns",
+        "timeout",
+        "How long it waits at most, as it asked for. Without one it may wait for ever.",
+        "syscall, and the memory that its arguments point at",
     ),
     Term(
         "program_counter",
-        "program counter",
+        "where",
         "The instruction after which it went to sleep, as file and offset, and as function where the file names it. "
         "It is known only while it is blocked.",
-        "/proc/PID/task/TID/syscall, maps; elf(5)",
-    ),
-    Term(
-        "stack_pointer",
-        "stack pointer",
-        "The address of the top of its stack. It is known only while it is blocked.",
-        "/proc/PID/task/TID/syscall",
+        "/proc/PID/task/TID/syscall, maps; symbols of the file, elf(5)",
     ),
     Term(
         "wchan",
@@ -47,9 +88,16 @@ TERMS: Final = by_key(
         "/proc/PID/task/TID/wchan",
     ),
     Term(
-        "kernel_stack",
-        "kernel stack",
-        "The kernel functions that led to where it sleeps, innermost first. Only an administrator may read it.",
+        "syscall",
+        "registers",
+        "The call as the kernel has it: its number, six arguments, stack pointer, program counter. Arguments that the "
+        "call does not take hold what was there before.",
+        "/proc/PID/task/TID/syscall; syscall(2)",
+    ),
+    Term(
+        "frame",
+        "function",
+        "The kernel functions that led to where it sleeps, the innermost first. Only an administrator may read them.",
         "/proc/PID/task/TID/stack; CAP_SYS_ADMIN",
     ),
     Term(
@@ -83,10 +131,17 @@ TERMS: Final = by_key(
         "looks at state, wchan and syscall",
     ),
     Term(
+        "gil",
+        "GIL",
+        "How much of the time it held CPython's global interpreter lock, and waited for it. ~ marks an estimate; the "
+        "GIL pane says how it is known.",
+        "/proc/PID/mem, syscall; or wchan and schedstat",
+    ),
+    Term(
         "cpu_s",
         "CPU time",
-        "What it ran since it began, and how that divides. The division comes from ticks.",
-        "schedstat field 1; stat fields 14 and 15",
+        "What it ran since it began, and how that divides. The sum is exact, the division comes from ticks.",
+        "schedstat field 1 (ns); stat fields 14 and 15",
     ),
     Term(
         "vol_per_s",
@@ -104,8 +159,8 @@ TERMS: Final = by_key(
     Term(
         "run_length_us",
         "mean run",
-        "How long it ran each time it was given a CPU, over its whole life. Below some tens of microseconds, "
-        "switching costs as much as the work.",
+        "How long it ran each time it was given a CPU: since the last refresh, and over its life. Below some tens of "
+        "microseconds, switching costs as much as the work.",
         "schedstat fields 1 and 3",
     ),
     Term(
@@ -113,12 +168,12 @@ TERMS: Final = by_key(
         "cost of switches",
         "Switches a second times what one costs on this machine, in % of a core: an estimate. Cold caches after a "
         "switch come on top.",
-        "status; measured by threadtop between two of its own threads",
+        "status; measured by threadtop between two processes of its own",
     ),
     Term(
         "migrations_per_s",
         "migrations",
-        "How often it moved to another CPU, where its caches are cold. The first figure counts from its start.",
+        "How often a second it moved to another CPU, where caches are cold. A few are nothing; thousands cost.",
         "/proc/PID/task/TID/sched se.nr_migrations",
     ),
     Term(
@@ -136,7 +191,7 @@ TERMS: Final = by_key(
     Term(
         "memory_nodes",
         "memory nodes",
-        "The NUMA nodes its memory may come from. One machine in most cases has one.",
+        "The NUMA nodes its memory may come from. Most machines have one, 0.",
         "/proc/PID/task/TID/status Mems_allowed_list; numa(7)",
     ),
     Term(
@@ -149,45 +204,70 @@ TERMS: Final = by_key(
     Term(
         "priority",
         "priority",
-        "The kernel's number and the nice value: -20 gets most of a CPU, 19 least. Below 0 is real time.",
+        "The nice value, -20 gets most of a CPU, 19 least; or the real-time priority, 99 comes first. Beside it the "
+        "kernel's number as top shows it, below 0 is real time.",
         "/proc/PID/task/TID/stat fields 18, 19, 40",
     ),
     Term(
         "stack_bytes",
         "stack",
         "The mapping that the stack pointer is in. Reserved address space costs nothing until it is touched.",
-        "/proc/PID/maps",
+        "/proc/PID/maps; limits for the main thread's, which grows",
     ),
     Term(
         "stack_used_bytes",
-        "stack in use",
-        "From the stack pointer to the upper end, now. A deep recursion shows here before it overflows.",
+        "in use",
+        "From the stack pointer to the upper end, now: a hint, for the mapping may hold more than the stack. A deep "
+        "recursion shows here before it overflows.",
         "/proc/PID/task/TID/syscall, /proc/PID/maps",
     ),
     Term(
+        "stack_touched_bytes",
+        "touched",
+        "What of the stack was used at some time and is memory now. It is not read here: it costs the process a pause.",
+        "/proc/PID/smaps, in the Memory pane",
+    ),
+    Term(
+        "stack_pointer",
+        "stack pointer",
+        "The address of the top of its stack. It is known only while it is blocked.",
+        "/proc/PID/task/TID/syscall",
+    ),
+    Term(
         "minor_faults",
-        "page faults",
-        "Minor ones found the page in memory, major ones had to read it from disk. Major faults are waits for the "
-        "disk that no read call shows.",
-        "/proc/PID/task/TID/stat fields 10 and 12",
+        "minor faults",
+        "Pages a second that it touched for the first time, found in memory. Many are memory that is allocated anew.",
+        "/proc/PID/task/TID/stat field 10",
+    ),
+    Term(
+        "major_faults",
+        "major faults",
+        "Pages a second that had to be read from disk. These are waits for the disk that no read call shows.",
+        "/proc/PID/task/TID/stat field 12",
     ),
     Term(
         "read_bytes",
         "read from disk",
-        "Bytes that reached the storage for its sake since it began. Reads served from memory do not count.",
+        "Bytes a second that reached the storage for its sake. Reads served from memory do not count.",
         "/proc/PID/task/TID/io read_bytes",
     ),
     Term(
         "write_bytes",
         "written to disk",
-        "Bytes it made dirty for the storage since it began. They may be written later, by the kernel.",
+        "Bytes a second that it made dirty for the storage. They may be written later, by the kernel.",
         "/proc/PID/task/TID/io write_bytes",
     ),
     Term(
-        "io_calls",
-        "read, write calls",
-        "How often it called read and write and their kin. The bytes may have gone to pipes and sockets.",
-        "/proc/PID/task/TID/io syscr, syscw",
+        "read_calls",
+        "read calls",
+        "Calls a second of read and its kin. The bytes may have come from pipes and sockets.",
+        "/proc/PID/task/TID/io syscr",
+    ),
+    Term(
+        "write_calls",
+        "write calls",
+        "Calls a second of write and its kin. The bytes may have gone to pipes and sockets.",
+        "/proc/PID/task/TID/io syscw",
     ),
     Term(
         "signals_pending",
@@ -206,6 +286,18 @@ TERMS: Final = by_key(
         "thread id",
         "Its number for the kernel, in decimal and as nid in a JVM's dump. The main thread's is the PID.",
         "/proc/PID/task/TID; gettid(2)",
+    ),
+    Term(
+        "ns_tid",
+        "inside",
+        "Its number in its own pid namespace, which is what it and its log call it. The outer ones follow.",
+        "/proc/PID/task/TID/status NSpid; pid_namespaces(7)",
+    ),
+    Term(
+        "process",
+        "process",
+        "The process that it belongs to. Enter leads to its overview.",
+        "/proc/PID",
     ),
     Term(
         "name",

@@ -154,7 +154,7 @@ async def _painted(app: ThreadtopApp, passes: Passes, pane: str, picture: Pictur
         drivers.append(asyncio.current_task())
         await take(pilot)
         if pane:
-            app.open_process(min(pids), min(pids), pane)
+            app.open_process(min(pids), 0, pane)
             await pilot.pause()
         if pids:
             await asyncio.sleep(ATTACH_S)

@@ -41,6 +41,7 @@ _WRITES: Final = frozenset(
 class _Table(NamedTuple):
     at_ns: int
     lines: Mapping[int, bytes]
+    ports: frozenset[str] = frozenset()
 
     @property
     def gap_ns(self) -> int:
@@ -51,9 +52,10 @@ class _Table(NamedTuple):
 class Ends:
     """Looks sockets up in the tables of their network namespace, and pipes by their holders."""
 
-    def __init__(self, reader: ProcReader) -> None:
-        """Read through ``reader``."""
+    def __init__(self, reader: ProcReader, refresh_ns: int = REFRESH_NS) -> None:
+        """Read through ``reader``; what a table says of a socket holds for ``refresh_ns``."""
         self._reader = reader
+        self._refresh_ns = refresh_ns
         self._peers = Peers(reader)
         self._at_ns = 0
         self._namespaces: dict[int, tuple[str, int]] = {}  # of processes: by pid, with their start
@@ -95,10 +97,10 @@ class Ends:
             is_writer = blocked.call in _WRITES or (wchan or "").startswith(("pipe_write", "anon_pipe_write"))
             held = self._peers.holder(blocked.target, pid, writes=not is_writer)
             return blocked._replace(peer=held.words), held.is_settled
-        inode = _inode(blocked.target)
+        inode = inode_of(blocked.target)
         if inode is None:
             return blocked, True
-        found = self._socket(pid, inode, is_unix=(wchan or "").startswith("unix_"))
+        found = self.socket(pid, inode, is_unix=(wchan or "").startswith("unix_"))
         if found is None:
             return blocked, (self._namespace(pid), inode) in self._missing
         is_settled = True
@@ -108,7 +110,8 @@ class Ends:
 
     # -- sockets -------------------------------------------------------------------------------
 
-    def _socket(self, pid: int, inode: int, *, is_unix: bool) -> Socket | None:
+    def socket(self, pid: int, inode: int, *, is_unix: bool = False) -> Socket | None:
+        """A socket by its inode, in the tables of the process's network namespace; None: in none, or not found yet."""
         namespace = self._namespace(pid)
         if self._at_ns - self._missing.get((namespace, inode), -REFRESH_NS) < REFRESH_NS:
             return None
@@ -117,7 +120,7 @@ class Ends:
             table = self._tables.get((namespace, name))
             if table is None or inode not in table.lines:
                 continue
-            if self._at_ns - table.at_ns < max(REFRESH_NS, table.gap_ns):
+            if self._at_ns - table.at_ns < max(self._refresh_ns, table.gap_ns):
                 return sockets.socket(name, table.lines[inode])
         for name in names:
             table = self._tables.get((namespace, name))
@@ -136,7 +139,7 @@ class Ends:
             raw = self._reader.read_most(pid, f"net/{name}", sockets.MOST_BYTES)
         except (GoneError, DeniedError, ThreadtopError, OSError):
             raw = b""  # a kernel without that family
-        return _Table(self._at_ns, sockets.parse(name, raw))
+        return _Table(self._at_ns, sockets.parse(name, raw), sockets.listened(raw) if "tcp" in name else frozenset())
 
     def _namespace(self, pid: int) -> str:
         """The network namespace of a process; one that may not be known is taken for one of its own."""
@@ -151,27 +154,35 @@ class Ends:
             self._namespaces[pid] = known
         return known[0]
 
-    def _unix(self, pid: int, inode: int, found: Socket) -> tuple[Socket, bool]:
-        """A Unix socket with its other end: the process that holds it, and the path that it has."""
+    def is_listened(self, pid: int, local: str) -> bool:
+        """Whether somebody of the process's network namespace listens on the port of ``local`` (``10.0.0.5:80``)."""
+        namespace, port = self._namespace(pid), local.rpartition(":")[2]
+        tables = (self._tables.get((namespace, name)) for name in ("tcp", "tcp6"))
+        return any(table is not None and port in table.ports for table in tables)
+
+    def unix_peer(self, pid: int, inode: int) -> tuple[int | None, str]:
+        """What a Unix socket of our own network namespace is connected to: inode and path; None, "" not known."""
         if not self._own:
             try:
                 self._own = self._reader.link("self", "ns/net")
             except (GoneError, DeniedError, OSError):
                 self._own = "-"
-        if self._namespace(pid) != self._own:
-            return found, True
-        peer_inode = self._diag.peer(inode)
+        peer = self._diag.peer(inode) if self._namespace(pid) == self._own else None
+        return peer, self._diag.path(peer) if peer is not None else ""
+
+    def _unix(self, pid: int, inode: int, found: Socket) -> tuple[Socket, bool]:
+        """A Unix socket with its other end: the process that holds it, and the path that it has."""
+        peer_inode, path = self.unix_peer(pid, inode)
         if peer_inode is None:
             return found, True
         held = self._peers.holder(f"socket:[{peer_inode}]", pid)
-        path = self._diag.path(peer_inode)
         return found._replace(peer=" ".join(filter(None, (held.words, path)))), held.is_settled
 
 
 _MOST_REMEMBERED: Final = 4096
 
 
-def _inode(target: str) -> int | None:
+def inode_of(target: str) -> int | None:
     """The inode of ``socket:[123]``."""
     number = target.removeprefix("socket:[").removesuffix("]")
     return int(number) if target.startswith("socket:[") and number.isdecimal() else None

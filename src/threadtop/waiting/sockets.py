@@ -64,6 +64,11 @@ def socket(table: str, line: bytes) -> Socket | None:
         return None
 
 
+def listened(raw: bytes) -> frozenset[str]:
+    """The local ports of a TCP table that are listened on."""
+    return frozenset(str(int(port, 16)) for port in _LISTENING.findall(raw))
+
+
 def path_of(raw: bytes) -> str:
     """The name of a Unix socket as the kernel keeps it; an abstract one begins with NUL, shown as ``@`` (unix(7))."""
     return raw.rstrip(b"\0").replace(b"\0", b"@").decode("utf-8", "surrogateescape")
@@ -73,6 +78,7 @@ def path_of(raw: bytes) -> str:
 _INET: Final = re.compile(
     rb"^ *\d+: [0-9A-F:]+ [0-9A-F:]+ [0-9A-F]{2} [0-9A-F:]+ [0-9A-F:]+ [0-9A-F]+ +\d+ +\d+ (\d+) .*$", re.MULTILINE
 )
+_LISTENING: Final = re.compile(rb"^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:0000 0A ", re.MULTILINE)
 _LINES: Final = {
     "tcp": _INET,
     "udp": _INET,

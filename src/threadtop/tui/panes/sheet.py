@@ -168,7 +168,7 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
 
     def actions(self) -> tuple[Action, ...]:
         """What can be done here besides: what the kind asks for, and parts."""
-        parts = (Action("", "", "[ ]", "the part before and the next one", "parts"),) if self._parts > 1 else ()
+        parts = (Action("", "", "[ ]", "the part before and the next one", "parts"),) if self._is_part else ()
         return (*parts, *(Action("", "", one.key, one.help, one.label) for one in self.kind.requests))
 
     # -- the cursor ----------------------------------------------------------------------------------
@@ -224,17 +224,19 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
     # -- pages of what is long, search, copy -------------------------------------------------------------
 
     @property
-    def _parts(self) -> int:
-        tables = [section.table for section in self._sheet.sections if section.table is not None]
-        return max(
-            (-(-table.total // max(1, len(table.records))) if table.total and table.records else 1 for table in tables),
-            default=1,
-        )
+    def _is_part(self) -> bool:
+        """Whether what is shown is not all there is."""
+        return any(section.table.is_part for section in self._sheet.sections if section.table is not None)
+
+    @property
+    def _has_next(self) -> bool:
+        """Whether a part comes after this one; the last may be shorter than the others."""
+        return any(section.table.has_next for section in self._sheet.sections if section.table is not None)
 
     def action_turn_part(self, by: int) -> None:
         """The next page of what is too long for one, or the one before."""
         part = max(0, self.part + by)
-        if part != self.part and (by < 0 or self._parts > self.part + 1):
+        if part != self.part and (by < 0 or self._has_next):
             self.part = part
             self.post_message(Grid.Moved())
             self.app.feed.hurry()  # type: ignore[attr-defined]
