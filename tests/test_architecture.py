@@ -141,11 +141,8 @@ PURE = (
     "schema/words.py",
     "pages/markdown.py",
     "inside/asked.py",
-<<<<<<< HEAD
     "inside/mapped.py",
-=======
     "inside/named.py",
->>>>>>> p-thread
     "procfs/capabilities.py",
     "sheets/__init__.py",
     "sheets/document.py",
