@@ -32,7 +32,7 @@ FACTS = scripted_stacks.facts()
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long it would have slept."""
     made: list[float] = []
-    monkeypatch.setattr(pane_report, "time", SimpleNamespace(sleep=made.append))
+    monkeypatch.setattr(pane_report, "time", SimpleNamespace(sleep=made.append, monotonic=lambda: sum(made)))
     return made
 
 
