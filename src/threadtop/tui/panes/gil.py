@@ -165,7 +165,7 @@ class GilPane(Pager, Pane):
         self.searched = words.lower()
         count = len(self._rows)
         at = min(self._found_at, max(0, count - 1))
-        for far in range(1 if step else 0, count + 1):
+        for far in range(1 if step else 0, count + 1) if count else ():
             row = self._rows[(at + far * (step or 1)) % count]
             if self.searched in f"{row.name} {row.tid}".lower():
                 self._found_at = (at + far * (step or 1)) % count

@@ -115,8 +115,8 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         self._at = self._found_again(rows)
         lower, upper = self._at - height + 1, self._at
         self.offset_rows = max(0, min(max(self.offset_rows, lower), upper, len(rows) - height))
-        if self._at <= self._first(rows):
-            self.offset_rows = 0  # what stands above the first field is to be seen, too
+        if self._at < height and rows and rows.identity(self._at) == rows.identity(self._first(rows)):
+            self.offset_rows = 0  # what stands above the first field is to be seen, too; it may take several lines
         elif self._at >= self._last(rows):
             self.offset_rows = max(0, min(self._at, len(rows) - height))  # and what stands below the last one
         shown = rows[self.offset_rows : self.offset_rows + height]
@@ -245,7 +245,7 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         """Put the cursor on the next field or row that holds ``words``, round the end; False if none does."""
         self.searched = words.lower()
         count = len(self._rows)
-        for far in range(1 if step else 0, count + 1):
+        for far in range(1 if step else 0, count + 1) if count else ():
             at = (self._at + far * (step or 1)) % count
             if self._rows.identity(at) is not None and self.searched in self._rows[at].cells.lower():
                 self._at, self._identity = at, self._rows.identity(at)

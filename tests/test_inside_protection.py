@@ -1,0 +1,91 @@
+"""What a process may do, as its files say it: on a fake /proc, denied, missing, and of a tracer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from builders import process_sample, sample
+from fakeproc import FakeProc
+from threadtop.errors import DeniedError, GoneError
+from threadtop.inside import Asked
+from threadtop.inside.protection import ProtectionFacts, ProtectionReader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from threadtop.procfs.reader import ProcReader
+
+PID = 500
+OTHER = 1000
+ASKED = Asked("protection", PID)
+STATUS = b"Name:\tx\nTracerPid:\t77\nUid:\t0\t33\t33\t33\nCapEff:\t0000000000000400\nSeccomp:\t2\n"
+FILES = {"status": STATUS, "attr/current": b"docker-default (enforce)\n\0", "loginuid": b"1000"}
+
+
+@pytest.fixture
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProcReader:
+    """A process."""
+    proc = FakeProc(tmp_path, monkeypatch)
+    proc.process(PID, 1)
+    return proc.reader(descriptors=0)
+
+
+def read(
+    reader: ProcReader, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes | type[Exception]], owner: int = OTHER
+) -> ProtectionFacts:
+    """The facts where these are the files; what is not among them is not there."""
+
+    def content(_pid: int | str, name: str) -> bytes:
+        found = files.get(name, GoneError)
+        if isinstance(found, type):
+            raise found(name)
+        return found
+
+    monkeypatch.setattr(reader, "read", content)
+    monkeypatch.setattr(reader, "owner", lambda _pid: owner)
+    others = (process_sample(PID, uid=OTHER), process_sample(77, name="gdb"))
+    return ProtectionReader(reader).read(ASKED, sample(1.0, *others))
+
+
+def test_what_its_files_say(reader: ProcReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fields of status as they are, the label without its end, the login, the tracer by name."""
+    facts = read(reader, monkeypatch, FILES)  # type: ignore[arg-type]
+    assert facts.status["CapEff"] == "0000000000000400"
+    assert facts.status["Uid"].split() == ["0", "33", "33", "33"]
+    assert (facts.label, facts.login_uid, facts.tracer) == ("docker-default (enforce)", 1000, "gdb")
+    assert (facts.is_dumpable, facts.denials) == (True, ())
+
+
+def test_files_of_root_are_of_one_that_is_not_dumpable(reader: ProcReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel gives them to root then, whoever's process it is."""
+    assert read(reader, monkeypatch, FILES, owner=0).is_dumpable is False  # type: ignore[arg-type]
+
+
+def test_what_the_kernel_does_not_have(reader: ProcReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without audit and a security module there is neither login nor label: not known, and nothing was denied."""
+    facts = read(reader, monkeypatch, {"status": STATUS.replace(b"77", b"0")})
+    assert (facts.label, facts.login_uid, facts.tracer, facts.denials) == (None, None, "", ())
+
+
+def test_what_is_denied_says_by_which_rule(reader: ProcReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The label and the login may be refused alone; the rest stands."""
+    facts = read(reader, monkeypatch, {**FILES, "attr/current": DeniedError, "loginuid": DeniedError})
+    assert (facts.label, facts.login_uid) == (None, None)
+    assert {denial.what for denial in facts.denials} == {"attr/current", "loginuid"}
+    assert all(denial.rule for denial in facts.denials)
+    assert facts.status["Seccomp"] == "2"
+
+
+@pytest.mark.parametrize("login", [b"", b"x", b"-\n"])
+def test_garbage_is_not_known(login: bytes, reader: ProcReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login that is no number is none; a label that is no UTF-8 keeps its bytes."""
+    facts = read(reader, monkeypatch, {**FILES, "loginuid": login, "attr/current": b"\xff\x1b[31m\n"})
+    assert (facts.login_uid, facts.label) == (None, "\udcff\x1b[31m")
+
+
+def test_a_process_that_has_ended(reader: ProcReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its status there is nothing to say."""
+    with pytest.raises(GoneError):
+        read(reader, monkeypatch, {})
