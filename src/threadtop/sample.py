@@ -146,6 +146,7 @@ class SleepTally(NamedTuple):
     From ``schedstat``, time in the run queue left out.  ``short`` were under a millisecond, ``sharp`` as long as
     CPython's switch interval of 5 ms as far as the readings can tell, and the thread not seen to run on after it;
     ``near`` missed that by less than a millisecond, ``longer`` outlasted it by more, ``other`` are the rest.
+    ``answered`` are those of the sharp ones after which the thread ran for a moment, slept, and was back at once.
     """
 
     short: int = 0
@@ -153,6 +154,12 @@ class SleepTally(NamedTuple):
     near: int = 0
     sharp: int = 0
     longer: int = 0
+    answered: int = 0
+
+    @property
+    def lasting(self) -> int:
+        """How many lasted a millisecond."""
+        return self.other + self.near + self.sharp + self.longer
 
 
 class GilLock(NamedTuple):
