@@ -60,13 +60,18 @@ class Reading(NamedTuple):
 class Slept(NamedTuple):
     """A sleep of one thread, no shorter and no longer than this; how long it ran before it came back once more.
 
-    ``ran_ns`` is None where it did not within its readings; ``is_answered``: it slept again and was back in one step.
+    ``ran_ns`` is None where it did not within its readings; ``is_answered``: its next sleep was short.
     """
 
     least_ns: int
     most_ns: int
     ran_ns: int | None = None
     is_answered: bool = False
+
+    @property
+    def length_ns(self) -> int:
+        """The middle of what is possible."""
+        return (self.least_ns + self.most_ns) // 2
 
 
 def sleeps(readings: Sequence[Reading]) -> Iterator[Slept]:
@@ -75,15 +80,18 @@ def sleeps(readings: Sequence[Reading]) -> Iterator[Slept]:
     ended: tuple[Slept, Reading] | None = None  # a sleep whose thread is not known to have come back once more
     for old, now in pairwise(readings):
         if now.slices > old.slices:
-            if ended is not None:
-                yield ended[0]._replace(ran_ns=now.run_ns - ended[1].run_ns)
-                ended = None
+            slept = None
             # More time on a CPU than since the last reading: it had not slept, but its counter stood still, which
             # while a thread runs moves only with the timer tick.
             if began is not None and now.run_ns - began[1].run_ns <= now.at_ns - old.at_ns:
                 queued_ns = now.wait_ns - began[1].wait_ns
                 most_ns = now.at_ns - began[0] - queued_ns
                 slept = Slept(max(0, old.at_ns - began[1].at_ns - queued_ns), max(0, most_ns))
+            if ended is not None:
+                is_answered = slept is not None and slept.length_ns < SHORT_NS
+                yield ended[0]._replace(ran_ns=now.run_ns - ended[1].run_ns, is_answered=is_answered)
+                ended = None
+            if slept is not None:
                 if now.slices == old.slices + 1:
                     ended = slept, old
                 else:  # it ran, slept and came back within the step
@@ -100,7 +108,7 @@ def tallied(found: Iterator[Slept], before: SleepTally) -> SleepTally:
     counts = list(before)
     for slept in found:
         if slept.most_ns - slept.least_ns <= WIDEST_NS:
-            field = _class((slept.least_ns + slept.most_ns) // 2, slept.ran_ns)
+            field = _class(slept.length_ns, slept.ran_ns)
             counts[field] += 1
             if field == _SHARP and slept.is_answered:
                 counts[_ANSWERED] += 1
