@@ -1,0 +1,326 @@
+"""Moments into a recording: one transaction a tick, so that what was written survives whatever comes after."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+from contextlib import suppress
+from itertools import compress
+from operator import is_not
+from typing import TYPE_CHECKING, Any, Final
+
+from threadtop import __version__
+from threadtop.errors import RecordingError
+from threadtop.recording import facts
+from threadtop.recording.format import APPLICATION_ID, KEY_TICKS, TABLES, VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from threadtop.moment import Moment
+    from threadtop.sample import ProcessSample, Sample, ThreadSample
+
+_PROCESS_ROW: Final = "INSERT INTO process_samples VALUES (?,?,?,?,?,?,?)"
+_SAID: Final[Mapping[str, Callable[[Any], str]]] = {
+    "blocked": facts.blocked_facts,
+    "locks": facts.locks_facts,
+    "gil_places": facts.dumped,
+}
+_THREAD_ROW: Final = "INSERT INTO thread_samples VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+
+
+def created(path: Path) -> sqlite3.Connection:
+    """A new file for its owner only, empty; raises RecordingError, also where there is a file of that name."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        message = f"{path} is there already"
+        raise RecordingError(message, "choose another name, or remove it") from None
+    except OSError as error:
+        message = f"cannot write {path}: {error.strerror or error}"
+        raise RecordingError(message, "choose another place with -o FILE") from None
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        prepare(connection)
+    except sqlite3.Error as error:
+        raise failed(error, path) from error
+    return connection
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables."""
+    for setting in (
+        f"application_id = {APPLICATION_ID}",
+        f"user_version = {VERSION}",
+        "journal_mode = TRUNCATE",
+        # The kernel writes what we wrote even if we are killed; only a crash of the machine could lose ticks.
+        "synchronous = OFF",
+    ):
+        connection.execute(f"PRAGMA {setting}")
+    connection.executescript(f"BEGIN; {TABLES} COMMIT;")
+
+
+def failed(error: sqlite3.Error, path: object) -> RecordingError:
+    """What to say of a failure to write."""
+    what = str(error)
+    if "full" in what:
+        return RecordingError(f"{path}: the disk is full; what was recorded before is kept", "make room, and go on")
+    return RecordingError(f"cannot write {path}: {what}", "what was recorded before is kept")
+
+
+def text(value: str) -> str | bytes:
+    """As SQLite can hold it: what is not UTF-8 as bytes."""
+    if value.isascii():
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogateescape")
+    return value
+
+
+class Writer:
+    """Writes moments, each what changed since the one before, to a connection that is its own.
+
+    ``ticks`` counts those written, ``row_count`` the rows of threads and processes.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, name: object) -> None:
+        """Write to ``connection``, which ``prepare`` has seen; ``name`` is what errors call it."""
+        self.ticks = 0
+        self.row_count = 0
+        self.key_ticks = KEY_TICKS
+        self._connection = connection
+        self._name = name
+        self._forget()
+        self._next = {"process": 1, "thread": 1, "explanation": 1}
+
+    def _forget(self) -> None:
+        """Know nothing of what was written: the next tick is a key tick."""
+        self._last: Sample | None = None
+        self._key_tick = 0
+        self._process_ids: dict[int, tuple[tuple[Any, ...], int]] = {}
+        self._thread_ids: dict[tuple[int, int], tuple[tuple[Any, ...], int]] = {}
+        self._explanations: dict[str, int] = {}
+        self._users: Mapping[int, str] = {}
+        self._gil_rows: dict[int, Mapping[int, tuple[int, ...]]] = {}
+        self._wait_rows: dict[int, Mapping[int, tuple[int, ...]]] = {}
+        self._small: dict[tuple[str, int, int], object] = {}
+
+    def add(self, moment: Moment, *, key: bool = False) -> None:
+        """Write a moment, whole with ``key``; raises RecordingError, and nothing of it is written then."""
+        execute = self._connection.execute
+        try:
+            execute("BEGIN")
+            self._add(moment, key=key or not self._last or self.ticks + 1 - self._key_tick >= self.key_ticks)
+            execute("COMMIT")
+        except BaseException as error:
+            with suppress(sqlite3.Error):
+                self._connection.rollback()
+            self._forget()
+            if isinstance(error, sqlite3.Error):
+                raise failed(error, self._name) from error
+            raise
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._connection.close()
+
+    def _add(self, moment: Moment, *, key: bool) -> None:
+        sample, execute, many = moment.sample, self._connection.execute, self._connection.executemany
+        tick = self.ticks + 1
+        if not self.ticks:
+            many("INSERT OR REPLACE INTO meta VALUES (?,?)", self._meta(sample))
+        if key:
+            self._key_tick = tick
+        last = None if key else self._last
+        starts = [
+            execute(f"SELECT coalesce(max(rowid), 0) + 1 FROM {table}").fetchone()[0]  # noqa: S608 our own names
+            for table in ("process_samples", "thread_samples")
+        ]
+        host = facts.host_facts(sample.host)
+        cost = facts.cost_facts(sample.cost, sample.notes, sample.watch, sample.wait_watch)
+        execute(
+            "INSERT INTO ticks VALUES (?,?,?,?,?,?,?,?)", (tick, sample.time, sample.at_ns, key, *starts, host, cost)
+        )
+        if sample.users is not self._users:
+            names = ((uid, text(name)) for uid, name in sample.users.items())
+            many("INSERT OR REPLACE INTO users VALUES (?,?)", names)
+            self._users = sample.users
+        self._add_rows(tick, sample, last)
+        self._add_looks(tick, moment, is_key=key)
+        self._add_findings(tick, moment)
+        self._last = sample
+        self.ticks = tick
+
+    def _meta(self, sample: Sample) -> Iterable[tuple[str, str]]:
+        system = platform.uname()
+        return (
+            ("threadtop", __version__),
+            ("hostname", sample.host.hostname),
+            ("machine", system.machine),
+            ("kernel", system.release),
+            ("clock_ticks_per_s", str(os.sysconf("SC_CLK_TCK"))),
+            ("page_bytes", str(os.sysconf("SC_PAGE_SIZE"))),
+        )
+
+    # -- processes and threads -----------------------------------------------------------------
+
+    def _add_rows(self, tick: int, sample: Sample, last: Sample | None) -> None:
+        process_rows: list[tuple[Any, ...]] = []
+        thread_rows: list[tuple[Any, ...]] = []
+        ended: list[tuple[int, int, int]] = []
+        olds: Mapping[int, ProcessSample] = last.processes if last else {}
+        for pid, process in sample.processes.items():
+            old = olds.get(pid)
+            if old is process:
+                continue
+            if old is not None and old.start_ticks != process.start_ticks:
+                ended.append((tick, pid, 0))
+                old = None
+            process_rows.append(self._process_row(tick, sample.at_ns, process))
+            if old is None:
+                changed: Iterable[ThreadSample] = process.threads.values()
+            else:
+                changed, gone = _moved(old.threads, process.threads)
+                ended.extend((tick, pid, tid) for tid in gone)
+            thread_rows.extend(self._thread_row(tick, sample.at_ns, pid, thread) for thread in changed)
+        ended.extend((tick, pid, 0) for pid in olds.keys() - sample.processes.keys())
+        many = self._connection.executemany
+        many(_PROCESS_ROW, process_rows)
+        many(_THREAD_ROW, thread_rows)
+        many("INSERT INTO ended VALUES (?,?,?)", ended)
+        self.row_count += len(process_rows) + len(thread_rows)
+        for _, pid, tid in ended:
+            if tid:
+                self._thread_ids.pop((pid, tid), None)
+            elif (old := olds.get(pid)) is not None:
+                for gone_tid in old.threads.keys() - (sample.processes[pid].threads if pid in sample.processes else {}):
+                    self._thread_ids.pop((pid, gone_tid), None)
+                if pid not in sample.processes:
+                    self._process_ids.pop(pid, None)
+
+    def _process_row(self, tick: int, at_ns: int, process: ProcessSample) -> tuple[Any, ...]:
+        seldom = (
+            process.pid,
+            process.start_ticks,
+            process.ppid,
+            process.uid,
+            process.name,
+            process.command,
+            process.kernel,
+        )
+        known = self._process_ids.get(process.pid)
+        if known is None or known[0] != seldom:
+            number = self._numbered("process")
+            self._connection.execute(
+                "INSERT INTO processes VALUES (?,?,?,?,?,?,?,?)",
+                (number, *seldom[:4], text(process.name), text(process.command), process.kernel),
+            )
+            known = self._process_ids[process.pid] = seldom, number
+        read_ns = process.at_ns - at_ns
+        return tick, known[1], process.state, process.cpu_ns, process.rss_bytes, process.vsize_bytes, read_ns
+
+    def _thread_row(self, tick: int, at_ns: int, pid: int, thread: ThreadSample) -> tuple[Any, ...]:
+        (tid, start_ticks, name, state, run_ns, wait_ns, utime, stime, vol, invol, *ranks, last_cpu, wchan, read_at) = (
+            thread
+        )
+        seldom = (start_ticks, name, *ranks)
+        known = self._thread_ids.get((pid, tid))
+        if known is None or known[0] != seldom:
+            number = self._numbered("thread")
+            self._connection.execute(
+                "INSERT INTO threads VALUES (?,?,?,?,?,?,?,?,?)", (number, pid, tid, start_ticks, text(name), *ranks)
+            )
+            known = self._thread_ids[pid, tid] = seldom, number
+        return tick, known[1], state, run_ns, wait_ns, utime, stime, vol, invol, last_cpu, wchan, read_at - at_ns
+
+    def _numbered(self, table: str) -> int:
+        number = self._next[table]
+        self._next[table] = number + 1
+        return number
+
+    # -- looks and findings --------------------------------------------------------------------
+
+    def _add_looks(self, tick: int, moment: Moment, *, is_key: bool) -> None:
+        sample = moment.sample
+        rows: list[tuple[Any, ...]] = []
+        old = self._small if not is_key else {}
+        if is_key:
+            self._gil_rows, self._wait_rows = {}, {}
+        now: dict[tuple[str, int, int], object] = {}
+        for pid, gil in sample.gils.items():
+            now["gil", pid, 0] = gil
+            if old.get(("gil", pid, 0)) is not gil:
+                blob = _packed(pid, facts.gil_rows(gil), self._gil_rows, facts.GIL_WIDTH)
+                rows.append((tick, "gil", pid, 0, facts.gil_facts(gil), blob, facts.gil_moments(gil)))
+        for pid, waits in sample.waits.items():
+            now["waits", pid, 0] = waits
+            if old.get(("waits", pid, 0)) is not waits:
+                blob = _packed(pid, facts.wait_rows(waits), self._wait_rows, facts.WAITS_WIDTH)
+                rows.append((tick, "waits", pid, 0, facts.wait_facts(waits), blob, None))
+        for key, said in _small(moment):
+            now[key] = said
+            if old.get(key) != said:
+                rows.append((tick, *key, _SAID[key[0]](said), None, None))
+        for kind, pid, tid in old.keys() - now.keys():
+            rows.append((tick, kind, pid, tid, None, None, None))
+            {"gil": self._gil_rows, "waits": self._wait_rows}.get(kind, {}).pop(pid, None)
+        self._small = now
+        self._connection.executemany("INSERT INTO looks VALUES (?,?,?,?,?,?,?)", rows)
+
+    def _add_findings(self, tick: int, moment: Moment) -> None:
+        rows = []
+        for found in moment.findings:
+            number = self._explanations.get(found.explanation)
+            if number is None:
+                number = self._explanations[found.explanation] = self._numbered("explanation")
+                self._connection.execute("INSERT INTO explanations VALUES (?,?)", (number, text(found.explanation)))
+            rows.append(
+                (
+                    tick,
+                    found.kind,
+                    found.pid,
+                    found.start_ticks,
+                    text(found.process),
+                    found.severity,
+                    found.grade,
+                    text(found.title),
+                    number,
+                    facts.finding_more(found),
+                )
+            )
+        self._connection.executemany("INSERT INTO findings VALUES (?,?,?,?,?,?,?,?,?,?)", rows)
+
+
+def _packed(
+    pid: int,
+    rows: Mapping[int, tuple[int, ...]],
+    before: dict[int, Mapping[int, tuple[int, ...]]],
+    width: int,
+) -> bytes:
+    """The tallies of a process as what changed since ``before``, where they then stand."""
+    blob = facts.packed(rows, before.get(pid, {}), width)
+    before[pid] = rows
+    return blob
+
+
+def _small(moment: Moment) -> Iterator[tuple[tuple[str, int, int], object]]:
+    """What was looked at and has no tallies, by kind, pid and tid."""
+    for (pid, tid), blocked in moment.sample.blocked.items():
+        yield ("blocked", pid, tid), blocked
+    for pid, locks in moment.sample.locks.items():
+        yield ("locks", pid, 0), locks
+    for pid, ranges in moment.gils.items():
+        yield ("gil_places", pid, 0), ranges
+
+
+def _moved(
+    old: Mapping[int, ThreadSample], new: Mapping[int, ThreadSample]
+) -> tuple[Iterable[ThreadSample], Iterable[int]]:
+    """The threads that are another object than before, and the tids that are gone."""
+    if len(old) == len(new) and old.keys() == new.keys():
+        return compress(new.values(), map(is_not, new.values(), old.values())), ()
+    return [thread for tid, thread in new.items() if old.get(tid) is not thread], old.keys() - new.keys()
