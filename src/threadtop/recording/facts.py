@@ -37,9 +37,8 @@ _PYTHON: Final = (None, False, True)
 Made = TypeVar("Made")
 
 
-def dumped(value: object) -> str:
-    """JSON of ASCII, which holds what is not UTF-8, too."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=True)
+dumped: Final = json.JSONEncoder(separators=(",", ":")).encode
+"""JSON of ASCII, which holds what is not UTF-8, too."""
 
 
 # -- rows of integers by thread ----------------------------------------------------------------

@@ -16,7 +16,7 @@ from threadtop.recording import facts
 from threadtop.recording.format import APPLICATION_ID, KEY_TICKS, TABLES, VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from threadtop.moment import Moment
@@ -54,7 +54,7 @@ def prepare(connection: sqlite3.Connection) -> None:
     for setting in (
         f"application_id = {APPLICATION_ID}",
         f"user_version = {VERSION}",
-        "journal_mode = TRUNCATE",
+        "journal_mode = PERSIST",  # the cheapest from which a file is still whole after a kill
         # The kernel writes what we wrote even if we are killed; only a crash of the machine could lose ticks.
         "synchronous = OFF",
     ):
@@ -84,16 +84,16 @@ def text(value: str) -> str | bytes:
 class Writer:
     """Writes moments, each what changed since the one before, to a connection that is its own.
 
-    ``ticks`` counts those written, ``row_count`` the rows of threads and processes.
+    ``ticks`` counts those written.
     """
 
     def __init__(self, connection: sqlite3.Connection, name: object) -> None:
         """Write to ``connection``, which ``prepare`` has seen; ``name`` is what errors call it."""
         self.ticks = 0
-        self.row_count = 0
         self.key_ticks = KEY_TICKS
         self._connection = connection
         self._name = name
+        self._process_rows = self._thread_rows = 0
         self._forget()
         self._next = {"process": 1, "thread": 1, "explanation": 1}
 
@@ -111,7 +111,7 @@ class Writer:
 
     def add(self, moment: Moment, *, key: bool = False) -> None:
         """Write a moment, whole with ``key``; raises RecordingError, and nothing of it is written then."""
-        execute = self._connection.execute
+        execute, rows = self._connection.execute, (self._process_rows, self._thread_rows)
         try:
             execute("BEGIN")
             self._add(moment, key=key or not self._last or self.ticks + 1 - self._key_tick >= self.key_ticks)
@@ -119,35 +119,35 @@ class Writer:
         except BaseException as error:
             with suppress(sqlite3.Error):
                 self._connection.rollback()
+            self._process_rows, self._thread_rows = rows
             self._forget()
             if isinstance(error, sqlite3.Error):
                 raise failed(error, self._name) from error
             raise
 
     def close(self) -> None:
-        """Let the file go."""
+        """Let the file go, without a journal beside it."""
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA journal_mode = DELETE")
         self._connection.close()
 
     def _add(self, moment: Moment, *, key: bool) -> None:
-        sample, execute, many = moment.sample, self._connection.execute, self._connection.executemany
+        sample, execute = moment.sample, self._connection.execute
         tick = self.ticks + 1
         if not self.ticks:
-            many("INSERT OR REPLACE INTO meta VALUES (?,?)", self._meta(sample))
+            self._many("INSERT OR REPLACE INTO meta VALUES (?,?)", self._meta(sample))
         if key:
             self._key_tick = tick
         last = None if key else self._last
-        starts = [
-            execute(f"SELECT coalesce(max(rowid), 0) + 1 FROM {table}").fetchone()[0]  # noqa: S608 our own names
-            for table in ("process_samples", "thread_samples")
-        ]
+        starts = self._process_rows + 1, self._thread_rows + 1
         host = facts.host_facts(sample.host)
         cost = facts.cost_facts(sample.cost, sample.notes, sample.watch, sample.wait_watch)
         execute(
             "INSERT INTO ticks VALUES (?,?,?,?,?,?,?,?)", (tick, sample.time, sample.at_ns, key, *starts, host, cost)
         )
         if sample.users is not self._users:
-            names = ((uid, text(name)) for uid, name in sample.users.items())
-            many("INSERT OR REPLACE INTO users VALUES (?,?)", names)
+            names = [(uid, text(name)) for uid, name in sample.users.items()]
+            self._many("INSERT OR REPLACE INTO users VALUES (?,?)", names)
             self._users = sample.users
         self._add_rows(tick, sample, last)
         self._add_looks(tick, moment, is_key=key)
@@ -155,7 +155,7 @@ class Writer:
         self._last = sample
         self.ticks = tick
 
-    def _meta(self, sample: Sample) -> Iterable[tuple[str, str]]:
+    def _meta(self, sample: Sample) -> Sequence[tuple[str, str]]:
         system = platform.uname()
         return (
             ("threadtop", __version__),
@@ -188,11 +188,11 @@ class Writer:
                 ended.extend((tick, pid, tid) for tid in gone)
             thread_rows.extend(self._thread_row(tick, sample.at_ns, pid, thread) for thread in changed)
         ended.extend((tick, pid, 0) for pid in olds.keys() - sample.processes.keys())
-        many = self._connection.executemany
-        many(_PROCESS_ROW, process_rows)
-        many(_THREAD_ROW, thread_rows)
-        many("INSERT INTO ended VALUES (?,?,?)", ended)
-        self.row_count += len(process_rows) + len(thread_rows)
+        self._many(_PROCESS_ROW, process_rows)
+        self._many(_THREAD_ROW, thread_rows)
+        self._many("INSERT INTO ended VALUES (?,?,?)", ended)
+        self._process_rows += len(process_rows)
+        self._thread_rows += len(thread_rows)
         for _, pid, tid in ended:
             if tid:
                 self._thread_ids.pop((pid, tid), None)
@@ -269,7 +269,7 @@ class Writer:
             rows.append((tick, kind, pid, tid, None, None, None))
             {"gil": self._gil_rows, "waits": self._wait_rows}.get(kind, {}).pop(pid, None)
         self._small = now
-        self._connection.executemany("INSERT INTO looks VALUES (?,?,?,?,?,?,?)", rows)
+        self._many("INSERT INTO looks VALUES (?,?,?,?,?,?,?)", rows)
 
     def _add_findings(self, tick: int, moment: Moment) -> None:
         rows = []
@@ -292,7 +292,11 @@ class Writer:
                     facts.finding_more(found),
                 )
             )
-        self._connection.executemany("INSERT INTO findings VALUES (?,?,?,?,?,?,?,?,?,?)", rows)
+        self._many("INSERT INTO findings VALUES (?,?,?,?,?,?,?,?,?,?)", rows)
+
+    def _many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            self._connection.executemany(statement, rows)
 
 
 def _packed(
