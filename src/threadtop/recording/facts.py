@@ -105,6 +105,8 @@ def _inflated(blob: bytes) -> bytes:
     return found
 
 
+REREAD_WIDTH: Final = 2  # pid, read_ns
+
 # -- GIL ---------------------------------------------------------------------------------------
 
 GIL_WIDTH: Final = 1 + (len(GilTally._fields) - 1) + 1 + len(SleepTally._fields)

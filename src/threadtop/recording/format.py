@@ -24,6 +24,8 @@ CREATE TABLE ticks (
     is_key INTEGER NOT NULL,      -- 1: every process and thread has a row in this tick
     first_process_row INTEGER NOT NULL,  -- rowid in process_samples and thread_samples from which
     first_thread_row INTEGER NOT NULL,   -- the rows of this tick stand
+    rereads BLOB,                 -- packed (recording/facts.py), by tid: pid and read_ns of threads that were
+                                  -- read again and had not changed
     host TEXT NOT NULL,           -- JSON: load, cpu and cores in seconds since boot, memory, pressure
     cost TEXT NOT NULL            -- JSON: what threadtop itself cost, and its notes
 );

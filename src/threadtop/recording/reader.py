@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_left, bisect_right
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -158,14 +159,16 @@ class Recording:
             ),
             _ByTick(self._each(_FINDINGS, by_tick)),
             _ByTick(
-                self._each("SELECT tick, host, cost FROM ticks WHERE tick >= ? AND tick < ? ORDER BY tick", by_tick)
+                self._each(
+                    "SELECT tick, rereads, host, cost FROM ticks WHERE tick >= ? AND tick < ? ORDER BY tick", by_tick
+                )
             ),
         )
         for tick in ticks[first:end]:
             yield _Rows(*(source.take(tick.number) for source in sources))
 
     def _moment(self, tick: Tick, state: _State, rows: _Rows) -> Moment:
-        ((_, host, cost),) = rows.ticks
+        ((_, _, host, cost),) = rows.ticks
         own, notes, watch, wait_watch = facts.costs(cost)
         sample = Sample(
             at_ns=tick.at_ns,
@@ -325,6 +328,11 @@ def _processes(before: dict[int, ProcessSample], tick: Tick, rows: _Rows) -> dic
         _, pid, tid, start, name, *counters, read_ns = row
         made_thread = ThreadSample._make((tid, start, _text(name), *counters, at_ns + read_ns))
         threads.setdefault(pid, {})[tid] = made_thread
+    if rows.ticks[0][1]:
+        for tid, (pid, read_ns) in facts.unpacked(rows.ticks[0][1], {}).items():
+            with suppress(KeyError):  # of a damaged file
+                again = before[pid].threads[tid]._replace(at_ns=at_ns + read_ns)
+                threads.setdefault(pid, {})[tid] = again
     for row in rows.processes:
         _, pid, start, ppid, uid, name, command, kernel, state, cpu_ns, rss, vsize, read_ns = row
         old = before.get(pid)

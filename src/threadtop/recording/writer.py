@@ -132,7 +132,7 @@ class Writer:
         self._connection.close()
 
     def _add(self, moment: Moment, *, key: bool) -> None:
-        sample, execute = moment.sample, self._connection.execute
+        sample = moment.sample
         tick = self.ticks + 1
         if not self.ticks:
             self._many("INSERT OR REPLACE INTO meta VALUES (?,?)", self._meta(sample))
@@ -140,16 +140,17 @@ class Writer:
             self._key_tick = tick
         last = None if key else self._last
         starts = self._process_rows + 1, self._thread_rows + 1
+        rereads = self._add_rows(tick, sample, last)
         host = facts.host_facts(sample.host)
         cost = facts.cost_facts(sample.cost, sample.notes, sample.watch, sample.wait_watch)
-        execute(
-            "INSERT INTO ticks VALUES (?,?,?,?,?,?,?,?)", (tick, sample.time, sample.at_ns, key, *starts, host, cost)
+        self._connection.execute(
+            "INSERT INTO ticks VALUES (?,?,?,?,?,?,?,?,?)",
+            (tick, sample.time, sample.at_ns, key, *starts, rereads, host, cost),
         )
         if sample.users is not self._users:
             names = [(uid, text(name)) for uid, name in sample.users.items()]
             self._many("INSERT OR REPLACE INTO users VALUES (?,?)", names)
             self._users = sample.users
-        self._add_rows(tick, sample, last)
         self._add_looks(tick, moment, is_key=key)
         self._add_findings(tick, moment)
         self._last = sample
@@ -168,10 +169,12 @@ class Writer:
 
     # -- processes and threads -----------------------------------------------------------------
 
-    def _add_rows(self, tick: int, sample: Sample, last: Sample | None) -> None:
+    def _add_rows(self, tick: int, sample: Sample, last: Sample | None) -> bytes | None:
+        """The rows of processes and threads; returns those threads that were but read again."""
         process_rows: list[tuple[Any, ...]] = []
         thread_rows: list[tuple[Any, ...]] = []
         ended: list[tuple[int, int, int]] = []
+        rereads: dict[int, tuple[int, int]] = {}
         olds: Mapping[int, ProcessSample] = last.processes if last else {}
         for pid, process in sample.processes.items():
             old = olds.get(pid)
@@ -186,21 +189,34 @@ class Writer:
             else:
                 changed, gone = _moved(old.threads, process.threads)
                 ended.extend((tick, pid, tid) for tid in gone)
-            thread_rows.extend(self._thread_row(tick, sample.at_ns, pid, thread) for thread in changed)
+            for thread in changed:
+                was = old.threads.get(thread.tid) if old is not None else None
+                if was is not None and was[:-1] == thread[:-1]:
+                    rereads[thread.tid] = pid, thread.at_ns - sample.at_ns
+                else:
+                    thread_rows.append(self._thread_row(tick, sample.at_ns, pid, thread))
         ended.extend((tick, pid, 0) for pid in olds.keys() - sample.processes.keys())
         self._many(_PROCESS_ROW, process_rows)
         self._many(_THREAD_ROW, thread_rows)
         self._many("INSERT INTO ended VALUES (?,?,?)", ended)
         self._process_rows += len(process_rows)
         self._thread_rows += len(thread_rows)
+        self._forget_ended(ended, olds, sample)
+        return facts.packed(rereads, {}, facts.REREAD_WIDTH) if rereads else None
+
+    def _forget_ended(
+        self, ended: Sequence[tuple[int, int, int]], olds: Mapping[int, ProcessSample], sample: Sample
+    ) -> None:
+        """Keep no numbers of what is gone."""
         for _, pid, tid in ended:
             if tid:
                 self._thread_ids.pop((pid, tid), None)
-            elif (old := olds.get(pid)) is not None:
-                for gone_tid in old.threads.keys() - (sample.processes[pid].threads if pid in sample.processes else {}):
-                    self._thread_ids.pop((pid, gone_tid), None)
-                if pid not in sample.processes:
-                    self._process_ids.pop(pid, None)
+                continue
+            now = sample.processes.get(pid)
+            for gone in olds[pid].threads.keys() - (now.threads.keys() if now is not None else ()):
+                self._thread_ids.pop((pid, gone), None)
+            if now is None:
+                self._process_ids.pop(pid, None)
 
     def _process_row(self, tick: int, at_ns: int, process: ProcessSample) -> tuple[Any, ...]:
         seldom = (
