@@ -39,5 +39,8 @@ class Meaning:
         self, sample: Sample, raw: Snapshot, gils: Mapping[int, Sequence[tuple[int, int]]] = NO_RANGES
     ) -> Snapshot:
         """``raw``, the rates of ``sample``, with what its looks say; ``gils`` are where GILs lie, by pid."""
-        snapshot = self._time.apply(sample, self.python.apply(sample, raw))
-        return self._locks.apply(sample, self._blocked.apply(sample, snapshot), gils)
+        return self._locks.apply(sample, self._blocked.apply(sample, self.windows(sample, raw)), gils)
+
+    def windows(self, sample: Sample, raw: Snapshot) -> Snapshot:
+        """Only what later samples need of this one: shares over the lenses' windows."""
+        return self._time.apply(sample, self.python.apply(sample, raw))

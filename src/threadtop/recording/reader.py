@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 from bisect import bisect_left, bisect_right
 from contextlib import suppress
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from threadtop.errors import RecordingError
@@ -17,12 +18,13 @@ from threadtop.recording.format import APPLICATION_ID, VERSION
 from threadtop.sample import ProcessSample, Sample, ThreadSample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from threadtop.blocked import BlockedOn, LocksSample, WaitSample
     from threadtop.sample import GilSample
 
+Made = TypeVar("Made")
 CHUNK_TICKS: Final = 64  # read from the file at once
 _PROCESSES: Final = """
     SELECT tick, pid, start_ticks, ppid, uid, name, command, kernel, state, cpu_ns, rss_bytes, vsize_bytes, read_ns
@@ -60,13 +62,28 @@ class Mark(NamedTuple):
     is_problem: bool
 
 
+class _Late(Generic[Made]):
+    """Something that is made when it is first asked for: most of what a seek passes by is not."""
+
+    def __init__(self, make: Callable[[], Made]) -> None:
+        """Not made yet."""
+        self._make: Callable[[], Made] | None = make
+        self._made: Made | None = None
+
+    def get(self) -> Made:
+        """It, the same each time; raises RecordingError."""
+        if self._make is not None:
+            self._made, self._make = self._make(), None
+        return self._made  # type: ignore[return-value]
+
+
 class _State(NamedTuple):
     """All that a moment is made of, after a tick; its dictionaries are never changed once they stand here."""
 
     processes: dict[int, ProcessSample]
-    gils: dict[int, GilSample]
+    gils: dict[int, _Late[GilSample]]
     gil_rows: dict[int, dict[int, tuple[int, ...]]]
-    waits: dict[int, WaitSample]
+    waits: dict[int, _Late[WaitSample]]
     wait_rows: dict[int, dict[int, tuple[int, ...]]]
     blocked: dict[tuple[int, int], BlockedOn]
     locks: dict[int, LocksSample]
@@ -178,9 +195,9 @@ class Recording:
             users=self._users,
             cost=own,
             notes=notes,
-            gils=state.gils,
+            gils={pid: late.get() for pid, late in state.gils.items()},
             watch=watch,
-            waits=state.waits,
+            waits={pid: late.get() for pid, late in state.waits.items()},
             wait_watch=wait_watch,
             blocked=state.blocked,
             locks=state.locks,
@@ -301,10 +318,10 @@ def _look(
             now.blocked.pop((pid, tid), None)
     elif kind == "gil":
         now.gil_rows[pid] = facts.unpacked(tallies or b"", now.gil_rows.get(pid, {}))
-        now.gils[pid] = facts.gil_sample(said, now.gil_rows[pid], moments)
+        now.gils[pid] = _Late(partial(facts.gil_sample, said, now.gil_rows[pid], moments))
     elif kind == "waits":
         now.wait_rows[pid] = facts.unpacked(tallies or b"", now.wait_rows.get(pid, {}))
-        now.waits[pid] = facts.wait_sample(said, now.wait_rows[pid])
+        now.waits[pid] = _Late(partial(facts.wait_sample, said, now.wait_rows[pid]))
     elif kind == "blocked":
         now.blocked[pid, tid] = facts.blocked_on(said)
     elif kind == "locks":

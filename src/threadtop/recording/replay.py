@@ -44,13 +44,20 @@ class Replay:
         return self._snapshot(next(self._moments))
 
     def seek(self, index: int) -> list[Snapshot]:
-        """The snapshots up to that of a tick (the nearest there is), as many as the lenses look back; it comes last."""
+        """The snapshot of a tick, or the nearest there is; before it come those that its shares and rates look back on.
+
+        In these threads are not said to be blocked on anything, and locks are not told.
+        """
         index = max(0, min(index, len(self) - 1))
         start = self.recording.first_of(index, WINDOW_NS, LEAST_TICKS)
         self._meaning = Meaning()
         self._moments = self.recording.moments(start, len(self))
         self.at = index
-        return [self._snapshot(next(self._moments)) for _ in range(start, index + 1)]
+        shots = []
+        for _ in range(start, index):
+            sample = next(self._moments).sample
+            shots.append(self._meaning.windows(sample, self._meaning.rates(sample)))
+        return [*shots, self._snapshot(next(self._moments))]
 
     def _snapshot(self, moment: Moment) -> Snapshot:
         shot = self._meaning.shares(moment.sample, self._meaning.rates(moment.sample), moment.gils)
