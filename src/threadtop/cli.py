@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
 EXPLAIN_S, EXPLAIN_LEAST_S, EXPLAIN_MOST_S = 5.0, 0.5, 3600.0  # how long --explain watches
+COMMANDS: Final = {"gil": "gil_report", "record": "record_command"}
+"""What may stand first on the command line, and the module whose ``main`` is handed what stands behind it."""
 THEMES: Final = ("dark", "ansi", "blue-yellow", "mono")
 
 
@@ -104,7 +107,8 @@ def _parser() -> Parser:
             "       threadtop [options] -- COMMAND [ARG ...]\n"
             "       threadtop --pane NAME --once [--tid TID] [--json] -p PID | NAME | -- COMMAND [ARG ...]\n"
             "       threadtop --explain [-d SECONDS] [--json] [-p PID | NAME | -- COMMAND [ARG ...]]\n"
-            "       threadtop gil [-d SECONDS] [--json] PID | NAME | -- COMMAND [ARG ...]"
+            "       threadtop gil [-d SECONDS] [--json] PID | NAME | -- COMMAND [ARG ...]\n"
+            "       threadtop record [-o FILE] [--for TIME] [PID | NAME | -- COMMAND [ARG ...]]"
         ),
         description="What are the threads of this machine doing, and why are they not running?",
         epilog=(
@@ -277,10 +281,10 @@ def _fill_descriptors() -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    if arguments[:1] == ["gil"]:  # a process that is really called gil: threadtop -p PID
-        from threadtop import gil_report  # noqa: PLC0415
-
-        return gil_report.main(arguments[1:])
+    if arguments and arguments[0] in COMMANDS:  # a process that is really called so: threadtop -p PID
+        module = importlib.import_module(f"threadtop.{COMMANDS[arguments[0]]}")
+        code: int = module.main(arguments[1:])
+        return code
     options, name, list_fields = parse(arguments)
     if list_fields:
         print("\n".join(field_lines()))

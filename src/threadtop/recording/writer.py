@@ -111,7 +111,7 @@ class Writer:
 
     def add(self, moment: Moment, *, key: bool = False) -> None:
         """Write a moment, whole with ``key``; raises RecordingError, and nothing of it is written then."""
-        execute, rows = self._connection.execute, (self._process_rows, self._thread_rows)
+        execute, counts = self._connection.execute, (self.ticks, self._process_rows, self._thread_rows)
         try:
             execute("BEGIN")
             self._add(moment, key=key or not self._last or self.ticks + 1 - self._key_tick >= self.key_ticks)
@@ -119,11 +119,23 @@ class Writer:
         except BaseException as error:
             with suppress(sqlite3.Error):
                 self._connection.rollback()
-            self._process_rows, self._thread_rows = rows
+            self.ticks, self._process_rows, self._thread_rows = counts
             self._forget()
             if isinstance(error, sqlite3.Error):
                 raise failed(error, self._name) from error
             raise
+
+    @property
+    def is_key(self) -> bool:
+        """Whether the tick written last was a key tick."""
+        return self._key_tick == self.ticks
+
+    def onto(self, connection: sqlite3.Connection, name: object) -> Writer:
+        """A writer that goes on in a copy of this one's tables, with a key tick."""
+        other = Writer(connection, name)
+        other.ticks, other._next = self.ticks, dict(self._next)
+        other._process_rows, other._thread_rows = self._process_rows, self._thread_rows
+        return other
 
     def close(self) -> None:
         """Let the file go, without a journal beside it."""
