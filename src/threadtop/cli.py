@@ -22,11 +22,12 @@ from threadtop.query import LAYOUTS, View
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from threadtop.recording.player import Player
     from threadtop.tui.signals import Signals
 
 EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
 EXPLAIN_S, EXPLAIN_LEAST_S, EXPLAIN_MOST_S = 5.0, 0.5, 3600.0  # how long --explain watches
-COMMANDS: Final = {"gil": "gil_report", "record": "record_command"}
+COMMANDS: Final = {"gil": "gil_report", "record": "record_command", "replay": "replay_command"}
 """What may stand first on the command line, and the module whose ``main`` is handed what stands behind it."""
 THEMES: Final = ("dark", "ansi", "blue-yellow", "mono")
 
@@ -108,7 +109,8 @@ def _parser() -> Parser:
             "       threadtop --pane NAME --once [--tid TID] [--json] -p PID | NAME | -- COMMAND [ARG ...]\n"
             "       threadtop --explain [-d SECONDS] [--json] [-p PID | NAME | -- COMMAND [ARG ...]]\n"
             "       threadtop gil [-d SECONDS] [--json] PID | NAME | -- COMMAND [ARG ...]\n"
-            "       threadtop record [-o FILE] [--for TIME] [PID | NAME | -- COMMAND [ARG ...]]"
+            "       threadtop record [-o FILE] [--for TIME] [PID | NAME | -- COMMAND [ARG ...]]\n"
+            "       threadtop replay FILE [--at TIME]"
         ),
         description="What are the threads of this machine doing, and why are they not running?",
         epilog=(
@@ -359,7 +361,19 @@ def _kept_signals() -> Signals:
     return Signals()
 
 
-def _screen(options: Options, command: targets.Command | None, signals: Signals | None) -> int:
+def show(options: Options, player: Player) -> int:
+    """Show a recording on the screen, or as a picture; returns the exit code, raises UsageError without a terminal."""
+    if options.screenshot is not None:
+        end_cleanly()
+        return _screen(options, None, None, player)
+    _require_terminal()
+    signals = _kept_signals()
+    return _screen(options, None, signals, player)
+
+
+def _screen(
+    options: Options, command: targets.Command | None, signals: Signals | None, player: Player | None = None
+) -> int:
     # Headless paths never import textual, and do without what only the screen needs.
     from threadtop import config  # noqa: PLC0415
     from threadtop.tui import run, take_picture  # noqa: PLC0415
@@ -370,8 +384,8 @@ def _screen(options: Options, command: targets.Command | None, signals: Signals 
     except UsageError as error:
         preferences, warning = config.Preferences(), f"{error} (the defaults are used)"
     if signals is None:
-        return take_picture(options, preferences, command, warning)
-    return run(options, preferences, command, warning, signals)
+        return take_picture(options, preferences, command, warning, player)
+    return run(options, preferences, command, warning, signals, player)
 
 
 def _require_terminal() -> None:

@@ -110,12 +110,6 @@ def span_s(value: str | None, flag: str) -> float | None:
     return seconds
 
 
-def default_name(hostname: str, time_s: float) -> str:
-    """``threadtop-web1-20261127T031500Z.ttr``."""
-    host = re.sub(r"[^A-Za-z0-9._-]", "_", hostname) or "host"
-    return f"threadtop-{host}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(time_s))}.ttr"
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run ``threadtop record`` with what stands behind it; returns the exit code."""
     asked = parse(arguments)
@@ -141,7 +135,7 @@ def run(
     clock: Clock = time,
 ) -> int:
     """Record until the time is over, the processes have ended or the user has enough; returns the exit code."""
-    file = asked.file or Path(default_name(socket.gethostname(), time.time()))
+    file = asked.file or Path(writer.default_name(socket.gethostname(), time.time()))
     shown = text.plain(text.visible(str(file)))
     out = writer.Writer(writer.created(file), file)
     live = live or source.live()

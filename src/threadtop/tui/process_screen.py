@@ -159,6 +159,7 @@ class ProcessScreen(TableScreen):
             pane.display = index == self._first_pane
             yield pane
         yield self.footer
+        yield from self.place_line()
 
     def on_mount(self) -> None:
         """The open pane takes the keys."""
@@ -215,9 +216,7 @@ class ProcessScreen(TableScreen):
         self.pane.focus()
 
     def take_line(self, purpose: str, value: str) -> str:
-        """Take the seconds between two refreshes; raises UsageError."""
-        if purpose == "delay":
-            return self.app.take_delay(value)
+        """Search for what was typed; raises UsageError."""
         if purpose == "search":
             return "" if not value or self.pane.look_for(value, 0) else f"{value!r} is nowhere in this pane"
         return super().take_line(purpose, value)
@@ -335,7 +334,9 @@ class ProcessScreen(TableScreen):
 
     def action_stacks(self) -> None:
         """Ask py-spy for the stacks, in the GIL pane."""
-        if isinstance(self.pane, (GilPane, StacksPane)):
+        if self.app.player is not None:
+            self.say("this is a recording: there is no process to ask")
+        elif isinstance(self.pane, (GilPane, StacksPane)):
             self.pane.ask_stacks()
         else:
             self.look_into(0, "Stacks")

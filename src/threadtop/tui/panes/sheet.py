@@ -10,7 +10,7 @@ from threadtop import text
 from threadtop.inside.asked import Asked
 from threadtop.interest import STATUS
 from threadtop.sheets import render
-from threadtop.sheets.sheet import NOT_YET, Subject
+from threadtop.sheets.sheet import NOT_RECORDED, NOT_YET, Subject
 from threadtop.tui import paint
 from threadtop.tui.commands import Action
 from threadtop.tui.grid import Grid
@@ -90,6 +90,9 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
     def _make(self) -> None:
         opened = self._opened
         if opened is None:
+            return
+        if self.app.player is not None:  # type: ignore[attr-defined]
+            self._sheet = NOT_RECORDED
             return
         facts = self.facts()
         subject = Subject(
