@@ -85,8 +85,8 @@ class Player(Feed):
 
     def now(self) -> tuple[Snapshot, list[Snapshot]]:
         """The snapshot of the tick to begin with, and those before it; for who reads without its thread."""
-        snapshot, past = self._read(self.position.place)
-        self._wanted = None
+        self._shown, self._wanted = self.position.place, None
+        snapshot, past = self._read(self._shown)
         return snapshot, past or []
 
     def close(self) -> None:

@@ -41,9 +41,9 @@ class Keeping(App[int]):
             self.recorder.end()
             self.say(f"recorded {text.size(status.size_bytes)} to {status.path}: threadtop replay shows it")
         elif isinstance(self.screen, TableScreen):
-            kept = f"with the last {text.duration(status.ring_s)} ({text.size(status.ring_bytes)} in memory)"
+            label = f"record with the last {text.duration(status.ring_s)} ({text.size(status.ring_bytes)}) to"
             name = default_name(self.snapshot.host.hostname, self.snapshot.time)
-            self.screen.ask("record", "record to", kept, name)
+            self.screen.ask("record", label, "a file that is not there yet", name)
 
     def take_record(self, value: str) -> str:
         """Record to the file that was typed; raises UsageError for none."""

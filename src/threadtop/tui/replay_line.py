@@ -1,4 +1,4 @@
-"""The time line of a recording: where it is, how fast it plays, where findings began; one line above the footer."""
+"""The line of a recording: where it is, how fast it plays, where findings began; one line above the footer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def speed_words(speed: float) -> str:
     return f"{speed:g}x" if speed >= 1 else f"1/{1 / speed:g}x"
 
 
-def timeline_line(position: Position, width: int, *, paused: bool) -> Line:
+def replay_line(position: Position, width: int, *, paused: bool) -> Line:
     """The line in ``width`` cells."""
     is_wide = width >= _WIDE
     left = LineBuilder().add(" ")
@@ -87,4 +87,4 @@ class ReplayLine(Painted):
     def make_lines(self, width: int, height: int) -> list[Line]:
         """The one line."""
         del height
-        return [] if self.position is None else [timeline_line(self.position, width, paused=self.paused)]
+        return [] if self.position is None else [replay_line(self.position, width, paused=self.paused)]
