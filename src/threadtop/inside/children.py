@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MOST: Final = 2000  # relatives
 MOST_ANCESTORS: Final = 64
+MOST_THREADS: Final = 256  # of one process that are asked for the children they have made
 
 
 class Relative(NamedTuple):
@@ -42,14 +43,14 @@ class ChildrenReader:
 
     def read(self, asked: Asked, sample: Sample) -> ChildrenFacts:
         """The relatives as they are now."""
-        if 1 in sample.processes:
-            return ChildrenFacts((), is_cut=False)  # the pass saw them all
+        if sample.is_whole:
+            return ChildrenFacts((), is_cut=False)
         found: dict[int, Relative] = {}
         self._climb(sample.processes[asked.pid].ppid, found)
         left = [asked.pid]
         seen = {asked.pid}
         while left and len(found) < MOST:
-            for child in self._children(left.pop()):
+            for child in children_of(self._reader, left.pop()):
                 if child in seen:
                     continue
                 seen.add(child)
@@ -78,12 +79,20 @@ class ChildrenReader:
             return None
         return Relative(pid, stat.ppid, stat.name, stat.state, stat.num_threads)
 
-    def _children(self, pid: int) -> list[int]:
-        """Children are those of threads (proc(5), children): any thread may have started one."""
-        found: list[int] = []
-        try:
-            for tid in self._reader.tids(pid):
-                found += map(int, self._reader.read_task(pid, tid, "children").split())
-        except (GoneError, DeniedError, ThreadtopError, OSError, ValueError):
-            pass  # it has ended, or this kernel has no such file
+
+def children_of(reader: ProcReader, pid: int, most_threads: int = MOST_THREADS) -> list[int]:
+    """The children of a process: those of its threads (proc(5), children), any of which may have started one.
+
+    There are none of one that has ended, nor where the kernel has no such file (CONFIG_PROC_CHILDREN).
+    """
+    found: list[int] = []
+    try:
+        tids = reader.tids(pid)[:most_threads]
+    except (GoneError, DeniedError, ThreadtopError, OSError):
         return found
+    for tid in tids:
+        try:
+            found += map(int, reader.read_task(pid, tid, "children").split())
+        except (GoneError, DeniedError, ThreadtopError, OSError, ValueError):
+            continue
+    return found
