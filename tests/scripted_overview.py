@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import scripted
 from threadtop.circumstances import CgroupUse
-from threadtop.inside.overview import Coming, OverviewFacts, Sibling
+from threadtop.inside.footprint import Stacks
+from threadtop.inside.overview import Coming, OverviewFacts
+from threadtop.inside.siblings import Sibling, Siblings
 from threadtop.procfs.parse import Stat, StatMore
 from threadtop.procfs.smaps import Usage
 
@@ -53,9 +55,13 @@ def facts() -> OverviewFacts:
         namespaces={"net": "net:[4026532001]", "mnt": "mnt:[4026532002]", "user": "user:[4026531837]"},
         ours={"net": "net:[4026531840]", "mnt": "mnt:[4026531841]", "user": "user:[4026531837]"},
         has_delays=True,
-        siblings=(
-            Sibling(scripted.GUNICORN, 10, 485 * MIB, own),
-            Sibling(4212, 9, 470 * MIB, own._replace(pss_bytes=290 * MIB)),
+        siblings=Siblings(
+            "parent",
+            (
+                Sibling(scripted.GUNICORN, 900, 10, 485 * MIB, own),
+                Sibling(4212, 901, 9, 470 * MIB, own._replace(pss_bytes=290 * MIB)),
+            ),
         ),
+        stacks=Stacks(9, 9, 8 * MIB, 24 << 10, 8 * MIB),
         denials=(),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from threadtop import export, text
 from threadtop.inside.overview import OverviewFacts
 from threadtop.sample import TICK_NS
-from threadtop.sheets.overview_terms import TERMS as TERMS  # noqa: PLC0414 found here, too
+from threadtop.sheets import overview_family, overview_terms
 from threadtop.sheets.sheet import NOT_YET, Entry, Link, Section, Sheet
 from threadtop.snapshot import POLICIES
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from threadtop.sheets.sheet import Subject
 
+TERMS: Final = {**overview_terms.TERMS, **overview_family.TERMS}
 _KIB: Final = 1024
 _MUCH_PCT: Final = 20.0
 _STATES: Final = {
@@ -50,14 +51,18 @@ def sheet(subject: Subject) -> Sheet:
         (
             Section("identity", "Identity", tuple(_identity(subject, facts))),
             Section("now", "Now, the sum over its threads", tuple(_now(subject, facts))),
-            Section("memory", "Memory", tuple(_memory(subject, facts))),
-            Section("family", "Processes against threads", tuple(_family(facts))),
+            *(() if subject.process.kernel else _of_memory(subject, facts)),
             Section("scheduling", "Scheduling", tuple(_scheduling(subject, facts))),
             Section("accounting", "Since it started", tuple(_accounting(subject, facts))),
             Section("confinement", "Cgroup and namespaces", tuple(_confinement(facts))),
         ),
         denials=facts.denials,
     )
+
+
+def _of_memory(subject: Subject, facts: OverviewFacts) -> tuple[Section, ...]:
+    """A thread of the kernel has none of its own."""
+    return Section("memory", "Memory", tuple(_memory(subject, facts))), overview_family.section(facts)
 
 
 def _known(key: str, value: str | None, note: str = "", role: str = " ") -> Entry:
@@ -146,36 +151,6 @@ def _memory(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
 
 
 _RESIDENT: Final = (("anonymous", "RssAnon"), ("files", "RssFile"), ("shared", "RssShmem"))
-
-
-def _family(facts: OverviewFacts) -> Iterator[Entry]:
-    """What its sibling processes share, and what one more process or thread would cost."""
-    measured = [one for one in facts.siblings if one.usage is not None]
-    count = len(facts.siblings)
-    if count < 2:  # noqa: PLR2004 itself
-        yield Entry("siblings", "none: the only process of its parent with this name", 0)
-    else:
-        rss = sum(one.rss_bytes for one in facts.siblings)
-        threads = sum(one.threads for one in facts.siblings)
-        shown = f"{count} processes with {threads} threads, RSS adds up to {text.size(rss)}"
-        yield Entry("siblings", shown, {"processes": count, "threads": threads, "rss_bytes": rss})
-        pss = sum(one.usage.pss_bytes for one in measured if one.usage is not None)
-        if len(measured) == count:
-            yield Entry(
-                "really_bytes", text.size(pss), pss, f"{text.size(max(0, rss - pss))} are counted more than once"
-            )
-        else:
-            yield Entry("really_bytes", text.UNKNOWN, None, f"{len(measured)} of {count} measured so far")
-    if measured:
-        own = sum(one.usage.uss_bytes for one in measured if one.usage is not None) / len(measured)
-        yield Entry("one_process_bytes", f"~{text.size(own)}", round(own), "an estimate: what one has for itself alone")
-    stack = facts.status.get("VmStk")
-    yield Entry(
-        "one_thread_bytes",
-        "its stack, as far as it touches it, and a kernel stack (16K)" if stack is not None else text.UNKNOWN,
-        None,
-        "all else is shared: the Memory pane measures the stacks there are",
-    )
 
 
 def _scheduling(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:

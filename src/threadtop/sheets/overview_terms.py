@@ -156,32 +156,6 @@ TERMS: Final = by_key(
         "/proc/PID/status VmStk",
     ),
     Term(
-        "siblings",
-        "siblings",
-        "Processes of the same name and parent: the workers of a prefork server. Their RSS added up counts shared "
-        "pages many times.",
-        "/proc/PID/stat",
-    ),
-    Term(
-        "really_bytes",
-        "really",
-        "What they take together: the sum of their PSS. It is measured one after the other.",
-        "/proc/PID/smaps_rollup of each",
-    ),
-    Term(
-        "one_process_bytes",
-        "one more process",
-        "What a further worker would cost: the mean of what each has for itself. Pages that are written to later "
-        "come on top.",
-        "smaps_rollup, an estimate",
-    ),
-    Term(
-        "one_thread_bytes",
-        "one more thread",
-        "Threads share all memory of their process. Each has a stack of its own, and what the kernel needs for it.",
-        "pthreads(7); kernel stack 16 KiB",
-    ),
-    Term(
         "policy",
         "policy",
         "How the scheduler treats the main thread. Each thread may have another.",

@@ -1,0 +1,124 @@
+"""The Overview pane's sheet by values: processes against threads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import scripted
+import scripted_overview
+from threadtop.inside.footprint import Stacks
+from threadtop.inside.siblings import Sibling, Siblings
+from threadtop.procfs.smaps import Usage
+from threadtop.sheets import overview
+from threadtop.sheets.sheet import Subject
+
+if TYPE_CHECKING:
+    from threadtop.inside.overview import OverviewFacts
+    from threadtop.sheets.sheet import Entry, Sheet
+
+MIB = 1 << 20
+USAGE = Usage(rss_bytes=10 * MIB, pss_bytes=4 * MIB, private_dirty_bytes=3 * MIB)
+
+
+def made(facts: OverviewFacts) -> Sheet:
+    """The sheet of the scripted worker with these facts."""
+    shot = scripted.ticks(1)[0]
+    return overview.sheet(Subject(shot, shot.processes[scripted.GUNICORN], facts))
+
+
+def entries(section: str, **facts: object) -> dict[str, Entry]:
+    """The entries of a section by key, some facts changed."""
+    sheet = made(scripted_overview.facts()._replace(**facts))
+    return {entry.key: entry for one in sheet.sections if one.key == section for entry in one.entries}
+
+
+def several(count: int, measured: int, tie: str = "parent", *, is_cut: bool = False) -> Siblings:
+    """So many, of which some were measured."""
+    members = (Sibling(100 + at, 1, 3, 10 * MIB, USAGE if at < measured else None) for at in range(count))
+    return Siblings(tie, tuple(members), is_cut)  # type: ignore[arg-type]
+
+
+# -- processes against threads -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("found", "shown", "note"),
+    [
+        (None, "-", "which program some processes run may not be known"),
+        (Siblings(None), "none", "no other process of its parent or session runs its program"),
+        (Siblings(None, is_cut=True), "-", "still looking for them"),
+        (several(4, 4), "4 processes with 12 threads", "of one parent, itself among them"),
+        (several(1, 1, "children"), "1 process with 3 threads", "its children, itself not among them"),
+        (
+            several(64, 0, "session", is_cut=True),
+            "more than 64 processes with 192 threads",
+            "of one session, itself among them",
+        ),
+    ],
+)
+def test_siblings_in_words(found: Siblings | None, shown: str, note: str) -> None:
+    """Not known, none, still looked for, and how many of what: four things that look different."""
+    entry = entries("family", siblings=found)["siblings"]
+    assert (entry.shown, entry.note) == (shown, note)
+
+
+def test_what_siblings_take_together() -> None:
+    """RSS added up, and the sum of PSS once each was measured; before that it is not known."""
+    entry = entries("family", siblings=several(4, 4))["together"]
+    assert entry.value == {"rss_bytes": 40 * MIB, "pss_bytes": 16 * MIB}
+    assert entry.shown == "RSS adds up to 40.0M, really 16.0M"
+    entry = entries("family", siblings=several(4, 3))["together"]
+    assert entry.value == {"rss_bytes": 40 * MIB, "pss_bytes": None}
+    assert entry.note == "3 of 4 measured so far"
+    assert "together" not in entries("family", siblings=Siblings(None))
+
+
+def test_one_more_process() -> None:
+    """The mean of those measured; of a process alone its own is the most it can be; nothing where nothing is known."""
+    entry = entries("family", siblings=several(4, 3))["one_process"]
+    assert entry.value == {"uss_bytes": 3 * MIB, "pss_bytes": 4 * MIB, "measured": 3}
+    assert entry.shown == "~3.0M of its own"
+    entry = entries("family", siblings=Siblings(None), usage=USAGE)["one_process"]
+    assert entry.value == {"uss_bytes": 3 * MIB, "pss_bytes": 4 * MIB, "measured": 1}
+    assert entry.shown == "at most ~3.0M"
+    assert entries("family", siblings=None, usage=None)["one_process"].value is None
+    assert entries("family", siblings=several(4, 0))["one_process"].value is None
+
+
+@pytest.mark.parametrize(
+    ("stacks", "shown", "note"),
+    [
+        (None, "-", ""),
+        (
+            Stacks(3000, 32, 8 * MIB, 24 << 10, 8 * MIB),
+            "~24.0K touched of 8.0M reserved",
+            "estimate: median of 32 of 3,000 stacks; 16K in the kernel",
+        ),
+        (
+            Stacks(1, 1, MIB, 8 << 10, 8 * MIB, is_hint=True),
+            "~8.0K touched of 1.0M reserved",
+            "estimate: median of 1 of 1 stack, by their pattern; 16K in the kernel",
+        ),
+        (Stacks(9, 9, MIB, None, 8 * MIB), "1.0M reserved", "what of it is touched may not be read"),
+        (Stacks(9, limit_bytes=MIB), "1.0M reserved, by its limit", "its threads' stacks were not recognised"),
+        (Stacks(9), "-", "its threads' stacks were not recognised"),
+        (Stacks(0, limit_bytes=8 * MIB), "8.0M reserved, by its limit", "it has no other thread to measure"),
+        (Stacks(0), "-", "it has no other thread to measure"),
+    ],
+)
+def test_one_more_thread(stacks: Stacks | None, shown: str, note: str) -> None:
+    """What stacks touch, of how much, told from how many; else what the limit says; else why it is not known."""
+    entry = entries("family", stacks=stacks)["one_thread"]
+    assert (entry.shown, entry.note) == (shown, note)
+
+
+def test_a_thread_of_the_kernel_has_no_memory() -> None:
+    """Sections on memory and siblings are left out, the others are there."""
+    shot = scripted.ticks(1)[0]
+    row = shot.processes[scripted.GUNICORN]._replace(kernel=True)
+    sheet = overview.sheet(Subject(shot, row, scripted_overview.facts()))
+    keys = {section.key for section in sheet.sections}
+    assert {"memory", "family"} & keys == set()
+    assert {"identity", "now", "accounting"} <= keys
