@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import scripted
+from threadtop.cgroups import Bound, Limits
 from threadtop.circumstances import CgroupUse
 from threadtop.inside.footprint import Stacks
 from threadtop.inside.overview import Coming, OverviewFacts
@@ -52,6 +53,7 @@ def facts() -> OverviewFacts:
         coming=Coming(12, 3, 1, 20.0),
         cgroups={"": GROUP},
         quota=CgroupUse(GROUP, 2.0, 1000, 180, 9_100_000_000),
+        limits=Limits(700 * MIB, Bound(GROUP, 700 * MIB, 1 << 30), None, 19, Bound(GROUP, 19, 512)),
         namespaces={"net": "net:[4026532001]", "mnt": "mnt:[4026532002]", "user": "user:[4026531837]"},
         ours={"net": "net:[4026531840]", "mnt": "mnt:[4026531841]", "user": "user:[4026531837]"},
         has_delays=True,

@@ -159,6 +159,7 @@ PURE = (
     "sheets/overview.py",
     "sheets/overview_family.py",
     "sheets/overview_terms.py",
+    "procfs/containers.py",
     "procfs/pagemap.py",
     "sheets/protection.py",
     "sheets/signals.py",

@@ -1,4 +1,4 @@
-"""The Overview pane's sheet by values: processes against threads."""
+"""The Overview pane's sheet by values: processes against threads, limits of cgroups, containers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 import scripted
 import scripted_overview
+from threadtop.cgroups import Bound, Limits
 from threadtop.inside.footprint import Stacks
 from threadtop.inside.siblings import Sibling, Siblings
 from threadtop.procfs.smaps import Usage
@@ -122,3 +123,63 @@ def test_a_thread_of_the_kernel_has_no_memory() -> None:
     keys = {section.key for section in sheet.sections}
     assert {"memory", "family"} & keys == set()
     assert {"identity", "now", "accounting"} <= keys
+
+
+# -- confinement -------------------------------------------------------------------------------------------------
+
+
+GIB = 1 << 30
+GROUP = "/sys/fs/cgroup/web"
+
+
+def confined(**facts: object) -> dict[str, Entry]:
+    """The entries on cgroup and namespaces."""
+    return entries("confinement", **facts)
+
+
+def test_memory_of_the_group() -> None:
+    """Its use of the limit with least room left; from nine tenths on it is marked; who sets it is named."""
+    limits = Limits(GIB, Bound(GROUP, GIB, 2 * GIB))
+    entry = confined(limits=limits)["group_memory"]
+    assert (entry.shown, entry.note, entry.role) == ("1.0G of 2.0G", f"the limit of {GROUP}", " ")
+    assert entry.value == {"own_bytes": GIB, "used_bytes": GIB, "limit_bytes": 2 * GIB, "path": GROUP}
+    entry = confined(limits=limits._replace(memory_bytes=GIB // 2))["group_memory"]
+    assert entry.note == f"the limit of {GROUP}, of which its own group uses 512M"
+    entry = confined(limits=Limits(GIB, Bound(GROUP, int(1.8 * GIB) + 1, 2 * GIB)))["group_memory"]
+    assert entry.role == "r"
+
+
+def test_a_group_without_limits() -> None:
+    """What it uses is said, and that nothing limits it; without the controller it is not known."""
+    found = confined(limits=Limits(memory_bytes=GIB, tasks=1234))
+    assert (found["group_memory"].shown, found["group_memory"].note) == ("1.0G", "no limit")
+    assert (found["group_tasks"].shown, found["group_tasks"].note) == ("1,234", "no limit")
+    assert "group_memory_high" not in found
+    entry = confined(limits=Limits())["group_memory"]
+    assert (entry.shown, entry.note) == ("-", "")
+    assert entry.value == {"own_bytes": None, "used_bytes": None, "limit_bytes": None, "path": None}
+
+
+def test_slowed_down_before_the_limit() -> None:
+    """memory.high is there where it is set."""
+    entry = confined(limits=Limits(GIB, None, Bound(GROUP, GIB, GIB)))["group_memory_high"]
+    assert (entry.shown, entry.role) == ("1.0G of 1.0G", "r")
+
+
+def test_tasks_of_the_group() -> None:
+    """How many of how many."""
+    entry = confined(limits=Limits(tasks=7, tasks_max=Bound(GROUP, 90, 100)))["group_tasks"]
+    assert entry.value == {"own": 7, "used": 90, "limit": 100, "path": GROUP}
+    assert (entry.shown, entry.role) == ("90 of 100", "r")
+
+
+def test_a_container_in_words() -> None:
+    """Runtime and short id by the path; a kind that is not known by namespaces; else none that is known of."""
+    entry = confined()["container"]
+    assert entry.shown == "docker 0123456789ab"
+    assert entry.value == {"runtime": "docker", "name": "0123456789abcdef" * 4}
+    ours = {"pid": "pid:[1]", "mnt": "mnt:[1]"}
+    entry = confined(cgroups={"": "/"}, namespaces={"pid": "pid:[2]", "mnt": "mnt:[2]"}, ours=ours)["container"]
+    assert (entry.shown, entry.value) == ("some", {"runtime": None, "name": None})
+    entry = confined(cgroups={"": "/"}, namespaces={"pid": "pid:[1]", "mnt": "mnt:[2]"}, ours=ours)["container"]
+    assert (entry.shown, entry.value) == ("none that its cgroup names", None)

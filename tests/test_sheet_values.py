@@ -10,7 +10,7 @@ import scripted_memory
 import scripted_sheets
 from builders import process_row, snapshot
 from threadtop.inside.children import ChildrenFacts, Relative
-from threadtop.sheets import BY_NAME, children, environment, overview, signals
+from threadtop.sheets import BY_NAME, children, environment, signals
 from threadtop.sheets.sheet import Record, Sheet, Subject
 from threadtop.sheets.stacks import StacksFacts, Trace
 from threadtop.sheets.stacks import sheet as stacks_sheet
@@ -198,24 +198,6 @@ def test_no_memory_has_a_reason() -> None:
 def test_how_signals_are_taken(name: str, what: str) -> None:
     """What the program said, else the kernel's default (signal(7))."""
     assert signals.effect(name, {"TERM"}, {"HUP"}) == what
-
-
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
-        ("/system.slice/docker-0123456789ab" + "0" * 52 + ".scope", "docker 0123456789ab"),
-        ("/docker/0123456789ab" + "0" * 52, "docker 0123456789ab"),
-        ("/machine.slice/libpod-0123456789ab" + "0" * 52 + ".scope", "podman 0123456789ab"),
-        ("/kubepods/burstable/pod1/0123456789ab" + "0" * 52, "kubernetes 0123456789ab"),
-        ("/lxc/web/x", "lxc web"),
-        ("/machine.slice/machine-deb.scope", "systemd-nspawn deb"),
-        ("/system.slice/nginx.service", None),
-        ("/", None),
-    ],
-)
-def test_containers_by_their_groups(path: str, name: str | None) -> None:
-    """The well-known ones, their ids cut to twelve."""
-    assert overview.container({"": path}) == name
 
 
 def test_the_tree_of_a_process() -> None:

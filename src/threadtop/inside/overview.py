@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import cgroups
@@ -11,11 +10,12 @@ from threadtop.inside.access import Access
 from threadtop.inside.footprint import StackReader, Usages
 from threadtop.inside.siblings import Finder
 from threadtop.inside.thread import parse_numbers
-from threadtop.procfs import parse
+from threadtop.procfs import parse, ttys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from threadtop.cgroups import Limits
     from threadtop.circumstances import CgroupUse
     from threadtop.inside.asked import Asked, Denial
     from threadtop.inside.footprint import Stacks
@@ -60,6 +60,7 @@ class OverviewFacts(NamedTuple):
     coming: Coming
     cgroups: Mapping[str, str]
     quota: CgroupUse | None
+    limits: Limits
     namespaces: Mapping[str, str]
     ours: Mapping[str, str]
     has_delays: bool
@@ -75,6 +76,7 @@ class OverviewReader:
         """Read through ``reader``."""
         self._reader = reader
         self._whose = (0, 0)
+        self._drivers: tuple[ttys.Driver, ...] | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -118,7 +120,7 @@ class OverviewReader:
             executable=access.link("exe"),
             directory=access.link("cwd"),
             root=access.link("root"),
-            terminal=terminal(stat.tty_nr),
+            terminal=self._terminal(stat.tty_nr),
             io=io,
             io_per_s=self._rates(io, sample.at_ns),
             usage=known.usage if known is not None else None,
@@ -126,6 +128,7 @@ class OverviewReader:
             coming=self._coming,
             cgroups=groups,
             quota=next(filter(None, map(cgroups.use, cgroups.ancestors(groups))), None),
+            limits=cgroups.limits(groups),
             namespaces=self._namespaces(access),
             ours=self._own_namespaces(),
             has_delays=delays is not None and delays.strip() == b"1",
@@ -152,6 +155,14 @@ class OverviewReader:
         if io is None or last is None or at_ns <= last[0]:
             return None
         return {key: (io[key] - last[1][key]) / ((at_ns - last[0]) / 1e9) for key in io.keys() & last[1].keys()}
+
+    def _terminal(self, tty_nr: int) -> str | None:
+        """The name of its controlling terminal; None for none."""
+        if not tty_nr:
+            return None
+        if self._drivers is None:
+            self._drivers = ttys.parse_drivers(self._reader.read_global("tty/drivers") or b"")
+        return ttys.name(tty_nr, self._drivers)
 
     # -- namespaces ----------------------------------------------------------------------------------
 
@@ -181,15 +192,3 @@ def _stack_limit(access: Access) -> int | None:
     """What a thread's stack reserves unless the program chose another size (``limits``); None for unlimited."""
     soft = (access.parsed("limits", parse.parse_limits) or {}).get("Max stack size", ("",))[0]
     return int(soft) if soft.isdigit() else None
-
-
-def terminal(tty_nr: int) -> str | None:
-    """The name of a controlling terminal by its device number (proc(5), stat field 7); None for none."""
-    if not tty_nr:
-        return None
-    major, minor = os.major(tty_nr), os.minor(tty_nr)
-    if 136 <= major <= 143:  # noqa: PLR2004 slaves of ptys (Documentation/admin-guide/devices.txt)
-        return f"pts/{(major - 136) * 256 + minor}"
-    if major == 4:  # noqa: PLR2004 as above
-        return f"tty{minor}" if minor < 64 else f"ttyS{minor - 64}"  # noqa: PLR2004 as above
-    return f"{major}:{minor}"

@@ -65,6 +65,7 @@ class Finder:
         """Read through ``reader``; ``own_pid`` is threadtop's, which is no worker of a server of Python."""
         self._reader = reader
         self._own_pid = own_pid or os.getpid()
+        self._lists: dict[int, tuple[int, list[int]]] = {}  # of children, by parent, and when that was read
         self._stats: dict[int, tuple[int, parse.Stat | None]] = {}  # by pid, when it was read
         self._programs: dict[tuple[int, int], tuple[int, _Program | None, bool]] = {}  # and whether that is denied
         self._looks = 0
@@ -74,6 +75,7 @@ class Finder:
         """The siblings as they are now; None where that cannot be known, for a program may not be read."""
         self._now_ns, self._looks = sample.at_ns, 0
         if len(self._stats) + len(self._programs) > MOST_KEPT:
+            self._lists.clear()
             self._stats.clear()
             self._programs.clear()
         own = _of(process)
@@ -96,7 +98,10 @@ class Finder:
         if sample.is_whole:
             yield from (_of(one) for one in sample.processes.values() if one.ppid == parent and not _has_ended(one))
             return
-        for pid in children_of(self._reader, parent):
+        known = self._lists.get(parent)
+        if known is None or self._now_ns - known[0] >= KEPT_NS:
+            known = self._lists[parent] = self._now_ns, children_of(self._reader, parent)
+        for pid in known[1]:
             stat = self._stat(pid)
             if stat is not None and stat.state not in _ENDED:
                 yield _listed(pid, stat)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from threadtop import export, text
 from threadtop.inside.overview import OverviewFacts
+from threadtop.procfs import containers
 from threadtop.sample import TICK_NS
 from threadtop.sheets import overview_family, overview_terms
 from threadtop.sheets.sheet import NOT_YET, Entry, Link, Section, Sheet
 from threadtop.snapshot import POLICIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from threadtop.cgroups import Bound, Limits
     from threadtop.sheets.sheet import Subject
 
 TERMS: Final = {**overview_terms.TERMS, **overview_family.TERMS}
@@ -30,16 +31,7 @@ _STATES: Final = {
     "I": "idle",
     "X": "dead",
 }
-_CONTAINERS: Final = (
-    (re.compile(r"docker[-/]([0-9a-f]{12})"), "docker"),
-    (re.compile(r"libpod-([0-9a-f]{12})"), "podman"),
-    (re.compile(r"kubepods.*?([0-9a-f]{12})[0-9a-f]{52}"), "kubernetes"),
-    (re.compile(r"cri-containerd-([0-9a-f]{12})"), "containerd"),
-    (re.compile(r"/lxc(?:\.payload)?[./]([^/]+)"), "lxc"),
-    (re.compile(r"machine\.slice/(?:machine-|systemd-nspawn@)([^/]+?)\.s"), "systemd-nspawn"),
-    (re.compile(r"snap\.([^./]+)"), "snap"),
-    (re.compile(r"app-flatpak-([^/]+?)-\d+\.scope"), "flatpak"),
-)
+_NEAR: Final = 0.9  # of a limit: worth a colour
 
 
 def sheet(subject: Subject) -> Sheet:
@@ -192,16 +184,6 @@ def _accounting(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
         yield Entry("io_calls", calls, {key: io.get(key) for key in ("syscr", "rchar", "syscw", "wchar")})
 
 
-def container(paths: Mapping[str, str]) -> str | None:
-    """``docker 1a2b3c4d5e6f`` by the path of a cgroup; None where it is in none that is known."""
-    for path in paths.values():
-        for pattern, name in _CONTAINERS:
-            found = pattern.search(path)
-            if found is not None:
-                return f"{name} {found[1]}"
-    return None
-
-
 def _confinement(facts: OverviewFacts) -> Iterator[Entry]:
     by_path: dict[str, list[str]] = {}
     for controller, path in facts.cgroups.items():
@@ -220,12 +202,44 @@ def _confinement(facts: OverviewFacts) -> Iterator[Entry]:
             f"throttled in {share:.0f} % of its periods, {quota.throttled_ns / 1e9:.1f} s in all",
             role="y" if share >= 1 else " ",
         )
-    yield _known("container", container(facts.cgroups), "" if container(facts.cgroups) else "none that is known")
+    yield from _limits(facts.limits)
+    own = sorted(name for name, link in facts.namespaces.items() if facts.ours.get(name) != link)
+    yield _container(facts, own)
     if facts.namespaces:
-        own = sorted(name for name, link in facts.namespaces.items() if facts.ours.get(name) != link)
         words = f"{', '.join(own)} of its own" if own else "all shared with threadtop"
         yield Entry("namespaces", words, dict(facts.namespaces))
     else:
         yield Entry("namespaces", text.UNKNOWN, None)
     seccomp = {"0": "off", "1": "strict", "2": "filter"}.get(facts.status.get("Seccomp", ""))
     yield _known("seccomp", seccomp)
+
+
+def _limits(limits: Limits) -> Iterator[Entry]:
+    """Memory and tasks of its cgroup, beside the limits with least room left."""
+    yield _bounded("group_memory", limits.memory_bytes, limits.memory_max, is_size=True)
+    if limits.memory_high is not None:
+        yield _bounded("group_memory_high", limits.memory_bytes, limits.memory_high, is_size=True)
+    yield _bounded("group_tasks", limits.tasks, limits.tasks_max, is_size=False)
+
+
+def _bounded(key: str, own: int | None, bound: Bound | None, *, is_size: bool) -> Entry:
+    unit, words = ("_bytes", text.size) if is_size else ("", text.thousands)
+    value: dict[str, object] = {f"own{unit}": own, f"used{unit}": own, f"limit{unit}": None, "path": None}
+    if bound is None:
+        return Entry(key, words(own), value, "no limit" if own is not None else "", role=".")
+    value |= {f"used{unit}": bound.used, f"limit{unit}": bound.limit, "path": bound.path}
+    is_near = bound.used is not None and bound.used >= bound.limit * _NEAR
+    note = f"the limit of {bound.path}" + (f", of which its own group uses {words(own)}" if own != bound.used else "")
+    return Entry(key, f"{words(bound.used)} of {words(bound.limit)}", value, note, role="r" if is_near else " ")
+
+
+def _container(facts: OverviewFacts, own: Sequence[str]) -> Entry:
+    found = containers.recognised(facts.cgroups.values())
+    if found is not None:
+        value = {"runtime": found.runtime, "name": found.name}
+        return Entry("container", f"{found.runtime} {found.short}", value, role="b")
+    if {"pid", "mnt"} <= set(own):
+        return Entry(
+            "container", "some", {"runtime": None, "name": None}, "by its namespaces; its cgroup names none", "y"
+        )
+    return Entry("container", "none that its cgroup names", None, role=".")

@@ -235,10 +235,30 @@ TERMS: Final = by_key(
         "cpu.max, cpu.stat of the cgroup",
     ),
     Term(
+        "group_memory",
+        "group's memory",
+        "What the cgroup uses, page cache included, of the limit with least room left: its own, or that of a group "
+        "above it. At the limit the kernel reclaims, then kills.",
+        "memory.current, memory.max of the cgroup; version 1: memory.limit_in_bytes",
+    ),
+    Term(
+        "group_memory_high",
+        "slowed down from",
+        "What the cgroup may use before all its threads are slowed down to reclaim memory. It looks like waiting for "
+        "the disk.",
+        "memory.current, memory.high of the cgroup",
+    ),
+    Term(
+        "group_tasks",
+        "group's tasks",
+        "Processes and threads in the cgroup, of the limit with least room left. At the limit no thread can be made.",
+        "pids.current, pids.max of the cgroup",
+    ),
+    Term(
         "container",
         "container",
-        "Which container it is in, by its cgroup's path. It is a hint.",
-        "/proc/PID/cgroup",
+        "What runs it in a container, as its cgroup's path tells. Seen from inside of a container it may tell nothing.",
+        "/proc/PID/cgroup, a hint",
     ),
     Term(
         "namespaces",
