@@ -39,6 +39,7 @@ def facts() -> OverviewFacts:
         directory="/srv/shop",
         root="/var/lib/docker/overlay2/abc/merged",
         terminal="pts/3",
+        parent=None,
         io={
             "rchar": 1 << 30,
             "wchar": 1 << 28,

@@ -41,8 +41,8 @@ class OverviewFacts(NamedTuple):
     """What may not be read is None; ``usage`` is ``usage_age_s`` old.
 
     ``io_per_s`` is by the names in ``io``, None before two readings.  ``ours`` are threadtop's own namespaces, to
-    compare with.  ``has_delays``: the kernel counts the delays of block I/O.  ``siblings`` None: not to be known, nor
-    sought of a thread of the kernel.
+    compare with.  ``parent`` is its name where the pass did not see it.  ``has_delays``: the kernel counts the delays
+    of block I/O.  ``siblings`` None: not to be known, nor sought of a thread of the kernel.
     """
 
     stat: parse.Stat | None
@@ -53,6 +53,7 @@ class OverviewFacts(NamedTuple):
     directory: str | None
     root: str | None
     terminal: str | None
+    parent: str | None
     io: Mapping[str, int] | None
     io_per_s: Mapping[str, float] | None
     usage: Usage | None
@@ -121,6 +122,7 @@ class OverviewReader:
             directory=access.link("cwd"),
             root=access.link("root"),
             terminal=self._terminal(stat.tty_nr),
+            parent=self._name(stat.ppid) if stat.ppid not in sample.processes else None,
             io=io,
             io_per_s=self._rates(io, sample.at_ns),
             usage=known.usage if known is not None else None,
@@ -163,6 +165,13 @@ class OverviewReader:
         if self._drivers is None:
             self._drivers = ttys.parse_drivers(self._reader.read_global("tty/drivers") or b"")
         return ttys.name(tty_nr, self._drivers)
+
+    def _name(self, pid: int) -> str | None:
+        """The name of another process; None where there is none that is to be seen."""
+        try:
+            return parse.parse_stat(self._reader.read(pid, "stat")).name if pid else None
+        except (GoneError, DeniedError, OSError, ValueError, IndexError):
+            return None
 
     # -- namespaces ----------------------------------------------------------------------------------
 

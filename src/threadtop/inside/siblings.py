@@ -16,6 +16,7 @@ from threadtop.sample import PAGE_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from threadtop.inside.children import Children
     from threadtop.procfs.reader import ProcReader
     from threadtop.procfs.smaps import Usage
     from threadtop.sample import ProcessSample, Sample
@@ -65,7 +66,7 @@ class Finder:
         """Read through ``reader``; ``own_pid`` is threadtop's, which is no worker of a server of Python."""
         self._reader = reader
         self._own_pid = own_pid or os.getpid()
-        self._lists: dict[int, tuple[int, list[int]]] = {}  # of children, by parent, and when that was read
+        self._lists: dict[int, tuple[int, Children]] = {}  # by parent, and when that was read
         self._stats: dict[int, tuple[int, parse.Stat | None]] = {}  # by pid, when it was read
         self._programs: dict[tuple[int, int], tuple[int, _Program | None, bool]] = {}  # and whether that is denied
         self._looks = 0
@@ -84,9 +85,9 @@ class Finder:
             return None
         search = _Search(self, own, program)
         # Who lost its parent is a child of init, as are all that never had another: they have that in common only.
-        if process.ppid > 1 and search.among(self._children(sample, process.ppid)):
+        if process.ppid > 1 and search.among(self._children(sample, process.ppid, search)):
             return search.told("parent", with_own=True)
-        if search.among(self._children(sample, process.pid)):
+        if search.among(self._children(sample, process.pid, search)):
             return search.told("children", with_own=False)
         if session > 0 and search.among(self._of_session(sample, session, search)):
             return search.told("session", with_own=True)
@@ -94,14 +95,15 @@ class Finder:
 
     # -- who may be one ----------------------------------------------------------------------------------
 
-    def _children(self, sample: Sample, parent: int) -> Iterator[Sibling]:
+    def _children(self, sample: Sample, parent: int, search: _Search) -> Iterator[Sibling]:
         if sample.is_whole:
             yield from (_of(one) for one in sample.processes.values() if one.ppid == parent and not _has_ended(one))
             return
         known = self._lists.get(parent)
         if known is None or self._now_ns - known[0] >= KEPT_NS:
             known = self._lists[parent] = self._now_ns, children_of(self._reader, parent)
-        for pid in known[1]:
+        search.is_cut |= known[1].is_cut
+        for pid in known[1].pids:
             stat = self._stat(pid)
             if stat is not None and stat.state not in _ENDED:
                 yield _listed(pid, stat)

@@ -74,8 +74,9 @@ def _identity(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
         yield _known("root", facts.root)
     yield Entry("user", row.user, row.user, f"uid {row.uid}" if row.uid is not None else "")
     parent = subject.snapshot.processes.get(row.ppid)
-    name = f"  {parent.process}" if parent is not None else ""
-    yield Entry("ppid", f"{row.ppid}{name}", row.ppid, link=Link(row.ppid) if parent is not None else None)
+    name = parent.process if parent is not None else facts.parent
+    shown = f"{row.ppid}  {name}" if name is not None else str(row.ppid)
+    yield Entry("ppid", shown, row.ppid, link=Link(row.ppid) if name is not None else None)
     if stat is not None:
         yield Entry(
             "session", f"{stat.session}, process group {stat.pgrp}", {"session": stat.session, "pgrp": stat.pgrp}
