@@ -114,7 +114,7 @@ def sheet(subject: Subject) -> Sheet:
         Column("threads", 7, right=True),
         Column("command", is_spare=True),
     )
-    notes = ("attached: of the others no run-queue wait is read; Enter reads one, too",) if facts.relatives else ()
+    notes = ("attached: the others' run-queue wait is not read; Enter reads one, too",) if facts.relatives else ()
     cut = ("there are more: the rest is left out",) if facts.is_cut else ()
     return Sheet(
         (
