@@ -47,7 +47,7 @@ def several(count: int, measured: int, tie: str = "parent", *, is_cut: bool = Fa
 @pytest.mark.parametrize(
     ("found", "shown", "note"),
     [
-        (None, "-", "which program some processes run may not be known"),
+        (None, "-", "not known: the executable of some that may be siblings may not be read"),
         (Siblings(None), "none", "no other process of its parent or session runs its program"),
         (Siblings(None, is_cut=True), "-", "still looking for them"),
         (several(4, 4), "4 processes with 12 threads", "of one parent, itself among them"),
@@ -63,6 +63,12 @@ def test_siblings_in_words(found: Siblings | None, shown: str, note: str) -> Non
     """Not known, none, still looked for, and how many of what: four things that look different."""
     entry = entries("family", siblings=found)["siblings"]
     assert (entry.shown, entry.note) == (shown, note)
+
+
+def test_a_program_that_may_not_be_read_has_no_known_siblings() -> None:
+    """The note says whose executable it is."""
+    entry = entries("family", siblings=None, executable=None)["siblings"]
+    assert (entry.value, entry.note) == (None, "not known: its executable may not be read")
 
 
 def test_what_siblings_take_together() -> None:

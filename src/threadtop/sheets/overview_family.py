@@ -54,15 +54,16 @@ _TIES: Final[dict[Tie, str]] = {
 def section(facts: OverviewFacts) -> Section:
     """What more processes and more threads cost."""
     found = facts.siblings
-    entries = [_siblings(found)]
+    entries = [_siblings(found, is_own_known=facts.executable is not None)]
     if found is not None and found.tie is not None:
         entries += _together(found)
     return Section("family", "Processes against threads", (*entries, _one_process(facts), _one_thread(facts.stacks)))
 
 
-def _siblings(found: Siblings | None) -> Entry:
+def _siblings(found: Siblings | None, *, is_own_known: bool) -> Entry:
     if found is None:
-        return Entry("siblings", text.UNKNOWN, None, "which program some processes run may not be known")
+        whose = "the executable of some that may be siblings" if is_own_known else "its executable"
+        return Entry("siblings", text.UNKNOWN, None, f"not known: {whose} may not be read")
     if found.tie is None:
         if found.is_cut:
             return Entry("siblings", text.UNKNOWN, None, "still looking for them")
