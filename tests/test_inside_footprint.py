@@ -219,6 +219,14 @@ def test_stacks_by_their_pattern(world: World, monkeypatch: pytest.MonkeyPatch) 
     assert unknown == Stacks(5, 0, None, None, 8 * MIB)
 
 
+def test_threads_that_run_show_no_pointer(world: World) -> None:
+    """Where few threads show theirs, stacks of the same size are found by their pattern."""
+    stacks(world, 5)
+    for tid in range(102, 106):
+        world.write(PID, f"task/{tid}/syscall", b"running\n")
+    assert read(world) == Stacks(5, 5, MIB, 3 * PAGE_BYTES, 8 * MIB, is_hint=True)
+
+
 def test_smaps_says_what_pagemap_does_not(world: World) -> None:
     """Resident and swapped of each of those mappings."""
     stacks(world, 5, has_pagemap=False)
@@ -236,7 +244,7 @@ def test_two_threads_in_one_mapping_have_no_stack_of_their_own(world: World) -> 
     world.write(PID, "task/102/syscall", raw % (FIRST + PAGE_BYTES + 8192))
     found = read(world)
     assert found is not None
-    assert (found.sampled, found.is_hint) == (1, False)
+    assert (found.sampled, found.is_hint) == (3, True)  # the pattern has them
     maps = b"100000-200000 rw-p 0 0:0 0 [heap]\n300000-400000 rw-p 0 8:1 9 /x\nc000000000-c000400000 rw-p 0 0:0 0 \n"
     for tid, address in zip((101, 102, 103), (0x100000, 0x300000, 0xC000000100), strict=True):
         world.write(PID, f"task/{tid}/maps", maps)

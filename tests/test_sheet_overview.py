@@ -145,12 +145,13 @@ def confined(**facts: object) -> dict[str, Entry]:
 
 def test_memory_of_the_group() -> None:
     """Its use of the limit with least room left; from nine tenths on it is marked; who sets it is named."""
-    limits = Limits(GIB, Bound(GROUP, GIB, 2 * GIB))
+    limits = Limits(GIB // 2, Bound(GROUP, GIB, 2 * GIB))
     entry = confined(limits=limits)["group_memory"]
-    assert (entry.shown, entry.note, entry.role) == ("1.0G of 2.0G", f"the limit of {GROUP}", " ")
-    assert entry.value == {"own_bytes": GIB, "used_bytes": GIB, "limit_bytes": 2 * GIB, "path": GROUP}
-    entry = confined(limits=limits._replace(memory_bytes=GIB // 2))["group_memory"]
+    assert (entry.shown, entry.role) == ("1.0G of 2.0G", " ")
     assert entry.note == f"the limit of {GROUP}, of which its own group uses 512M"
+    assert entry.value == {"own_bytes": GIB // 2, "used_bytes": GIB, "limit_bytes": 2 * GIB, "path": GROUP}
+    assert confined(limits=limits, cgroups={"": "/web"})["group_memory"].note == ""
+    assert confined(limits=limits, cgroups={"": "/"})["group_memory"].note != ""
     entry = confined(limits=Limits(GIB, Bound(GROUP, int(1.8 * GIB) + 1, 2 * GIB)))["group_memory"]
     assert entry.role == "r"
 

@@ -28,7 +28,7 @@ SHARE: Final = 50  # measuring may take one part in so many of the time
 PASS_S: Final = 0.015  # of CPU time in one reading, for other processes
 MOST_STACKS: Final = 32  # that are looked at
 MOST_MAPS_BYTES: Final = 8 << 20
-MOST_MAPS: Final = 4000  # mappings that are parsed where no stack pointer is known
+MOST_MAPS: Final = 2000  # mappings that are parsed where no stack pointer is known
 SMAPS_S: Final = 0.02  # of CPU time, where pagemap does not say
 _MOST_STACK_BYTES: Final = 1 << 30  # larger ones are no stacks
 _MOST_PAGES: Final = 8192  # of one stack that are counted, from its upper end, where it begins
@@ -96,8 +96,8 @@ class Stacks(NamedTuple):
     """Stacks of ``threads`` beside the main one, an estimate: medians of ``sampled`` ones.
 
     ``touched_bytes`` were used, and are in memory or swap; ``limit_bytes`` is what a stack reserves unless the program
-    chose another size, None where that is unlimited.  ``is_hint``: the stacks were told by a pattern, for the threads'
-    stack pointers may not be read.
+    chose another size, None where that is unlimited.  ``is_hint``: most of the stacks were told by a pattern, for few
+    threads show their stack pointer.
     """
 
     threads: int
@@ -135,12 +135,15 @@ class StackReader:
         raw = access.attempt("maps", lambda: self._reader.read_most(name, "maps", MOST_MAPS_BYTES))
         if raw is None:
             return None
-        found = self._by_pointers(access.pid, raw, _some(tids))
-        is_hint = not found
+        wanted = _some(tids)
+        found = self._by_pointers(access.pid, raw, wanted)
+        # A thread that runs shows no stack pointer, and where it may not be read none does.
+        is_hint = 2 * len(found) < len(wanted)
         if is_hint:
-            sizes = {_STACK_BYTES, limit_bytes or _STACK_BYTES}
+            sizes = {_STACK_BYTES, limit_bytes or _STACK_BYTES, *(one.size_bytes for one in found)}
             placed = mapped.placed(maps.parse_maps(raw, MOST_MAPS), {}, sizes)
-            found = _some([one.map for one in placed if one.kind == "thread stack"])
+            likely = {one.map.start: one.map for one in placed if one.kind == "thread stack"}
+            found = _some(list({**likely, **{one.start: one for one in found}}.values()))
         touched = self._touched(access, tids[0], found)
         return Stacks(
             len(tids),

@@ -13,9 +13,9 @@ from threadtop.sheets.sheet import NOT_YET, Entry, Link, Section, Sheet
 from threadtop.snapshot import POLICIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from threadtop.cgroups import Bound, Limits
+    from threadtop.cgroups import Bound
     from threadtop.sheets.sheet import Subject
 
 TERMS: Final = {**overview_terms.TERMS, **overview_family.TERMS}
@@ -203,7 +203,7 @@ def _confinement(facts: OverviewFacts) -> Iterator[Entry]:
             f"throttled in {share:.0f} % of its periods, {quota.throttled_ns / 1e9:.1f} s in all",
             role="y" if share >= 1 else " ",
         )
-    yield from _limits(facts.limits)
+    yield from _limits(facts)
     own = sorted(name for name, link in facts.namespaces.items() if facts.ours.get(name) != link)
     yield _container(facts, own)
     if facts.namespaces:
@@ -215,22 +215,25 @@ def _confinement(facts: OverviewFacts) -> Iterator[Entry]:
     yield _known("seccomp", seccomp)
 
 
-def _limits(limits: Limits) -> Iterator[Entry]:
+def _limits(facts: OverviewFacts) -> Iterator[Entry]:
     """Memory and tasks of its cgroup, beside the limits with least room left."""
-    yield _bounded("group_memory", limits.memory_bytes, limits.memory_max, is_size=True)
+    limits, own = facts.limits, facts.cgroups.values()
+    yield _bounded("group_memory", limits.memory_bytes, limits.memory_max, own, is_size=True)
     if limits.memory_high is not None:
-        yield _bounded("group_memory_high", limits.memory_bytes, limits.memory_high, is_size=True)
-    yield _bounded("group_tasks", limits.tasks, limits.tasks_max, is_size=False)
+        yield _bounded("group_memory_high", limits.memory_bytes, limits.memory_high, own, is_size=True)
+    yield _bounded("group_tasks", limits.tasks, limits.tasks_max, own, is_size=False)
 
 
-def _bounded(key: str, own: int | None, bound: Bound | None, *, is_size: bool) -> Entry:
+def _bounded(key: str, used: int | None, bound: Bound | None, paths: Iterable[str], *, is_size: bool) -> Entry:
+    """``used`` by the process's own group, whose paths these are, and a limit on that or on a group above it."""
     unit, words = ("_bytes", text.size) if is_size else ("", text.thousands)
-    value: dict[str, object] = {f"own{unit}": own, f"used{unit}": own, f"limit{unit}": None, "path": None}
+    value: dict[str, object] = {f"own{unit}": used, f"used{unit}": used, f"limit{unit}": None, "path": None}
     if bound is None:
-        return Entry(key, words(own), value, "no limit" if own is not None else "", role=".")
+        return Entry(key, words(used), value, "no limit" if used is not None else "", role=".")
     value |= {f"used{unit}": bound.used, f"limit{unit}": bound.limit, "path": bound.path}
     is_near = bound.used is not None and bound.used >= bound.limit * _NEAR
-    note = f"the limit of {bound.path}" + (f", of which its own group uses {words(own)}" if own != bound.used else "")
+    is_own = any(path != "/" and bound.path.endswith(path) for path in paths)
+    note = "" if is_own else f"the limit of {bound.path}, of which its own group uses {words(used)}"
     return Entry(key, f"{words(bound.used)} of {words(bound.limit)}", value, note, role="r" if is_near else " ")
 
 
