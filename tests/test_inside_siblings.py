@@ -171,6 +171,16 @@ def test_an_attached_run_looks_for_the_session(world: World) -> None:
     assert told(world.find(is_whole=False)) == ("session", [PID, 101], False)
 
 
+def test_an_attached_process_of_many_threads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not all its threads are asked for children; the session has those, too, and none is said where it has none."""
+    monkeypatch.setattr(siblings, "MOST_LOOKS", 20)
+    for tid in range(1000, 1030):
+        world.proc.spawn(PID, tid)
+    assert told(world.find(is_whole=False)) == (None, [], False)
+    world.start(101, PID)
+    assert told(world.find(at_s=20.0, is_whole=False)) == ("session", [PID, 101], False)
+
+
 def test_a_program_is_looked_at_again(world: World) -> None:
     """Within seconds what was seen holds, and costs nothing; then a new program is found."""
     world.start(101)

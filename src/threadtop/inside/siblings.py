@@ -89,8 +89,10 @@ class Finder:
             return search.told("parent", with_own=True)
         if search.among(self._children(sample, process.pid, search)):
             return search.told("children", with_own=False)
-        if session > 0 and search.among(self._of_session(sample, session, search)):
-            return search.told("session", with_own=True)
+        if session > 0:
+            search.is_cut = False  # what lists of children left out is found here, unless it has a session of its own
+            if search.among(self._of_session(sample, session, search)):
+                return search.told("session", with_own=True)
         return None if search.is_denied else Siblings(None, is_cut=search.is_cut)
 
     # -- who may be one ----------------------------------------------------------------------------------
@@ -101,7 +103,7 @@ class Finder:
             return
         known = self._lists.get(parent)
         if known is None or self._now_ns - known[0] >= KEPT_NS:
-            known = self._lists[parent] = self._now_ns, children_of(self._reader, parent)
+            known = self._lists[parent] = self._now_ns, children_of(self._reader, parent, MOST_LOOKS)
         search.is_cut |= known[1].is_cut
         for pid in known[1].pids:
             stat = self._stat(pid)
