@@ -12,7 +12,10 @@ from threadtop.procfs.parse import Stat, StatMore
 from threadtop.procfs.smaps import Usage
 
 MIB = 1 << 20
-STAT = Stat("gunicorn", "S", 4210, 4210, 4210, 34819, 0, 91_000, 3, 700_000, 61_000, 20, 0, 10, 1, 0, 0, 0, 0, 0, 12)
+STAT = Stat(
+    "gunicorn", "S", 4210, 4210, 4210, 34819, 0, 91_000, 3, 1_289_100, 112_500, 20, 0, 11, 104_087_000,
+    0, 0, 0, 0, 0, 12,
+)  # fmt: skip
 GROUP = "/docker/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 
@@ -61,10 +64,10 @@ def facts() -> OverviewFacts:
         siblings=Siblings(
             "parent",
             (
-                Sibling(scripted.GUNICORN, 900, 10, 485 * MIB, own),
-                Sibling(4212, 901, 9, 470 * MIB, own._replace(pss_bytes=290 * MIB)),
+                Sibling(scripted.GUNICORN, 104_087_000, 11, 486 * MIB, own),
+                Sibling(4305, 104_087_000, 9, 214 * MIB, Usage(213 * MIB, 133 * MIB, MIB, 87 * MIB, 0, 0, 200 * MIB)),
             ),
         ),
-        stacks=Stacks(9, 9, 8 * MIB, 24 << 10, 8 * MIB),
+        stacks=Stacks(10, 10, 8 * MIB, 24 << 10, 8 * MIB),
         denials=(),
     )
