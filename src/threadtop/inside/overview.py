@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import cgroups
 from threadtop.errors import DeniedError, GoneError
-from threadtop.inside.access import Access
+from threadtop.inside.access import opened
 from threadtop.inside.footprint import StackReader, Usages
 from threadtop.inside.siblings import Finder
 from threadtop.inside.thread import parse_numbers
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from threadtop.cgroups import Limits
     from threadtop.circumstances import CgroupUse
+    from threadtop.inside.access import Access
     from threadtop.inside.asked import Asked, Denial
     from threadtop.inside.footprint import Stacks
     from threadtop.inside.siblings import Siblings
@@ -97,10 +98,9 @@ class OverviewReader:
             self._forget()
             self._whose = pid, process.start_ticks
             self._began_ns = sample.at_ns
-        access = Access(self._reader, pid, process.uid)
-        status = access.parsed("status", parse.parse_status)
+        access, status = opened(self._reader, asked, sample)
         stats = access.parsed("stat", lambda raw: (parse.parse_stat(raw), parse.parse_stat_more(raw)))
-        if status is None or stats is None:
+        if stats is None:
             raise GoneError(str(pid))
         self._count(process, sample.at_ns)
         stat, more = stats
