@@ -308,6 +308,19 @@ async def test_an_attached_run_opens_what_has_just_ended() -> None:
         assert "process 4302 has ended, or may not be read" in session.footer()
 
 
+async def test_the_target_ends_while_a_relative_is_open() -> None:
+    """Nothing is read any more, and that is said; of the relative it is not said that it has ended."""
+    async with running(*ALONE[:3], pids=ATTACHED) as session:
+        await relatives(session, 4210)
+        await session.press("enter")
+        await session.take(scripted.only(TICKS[4], scripted.GUNICORN, 4210))
+        await session.take(scripted.only(TICKS[5], 4210))
+        assert session.app.feed._paused
+        assert "no longer read: what was attached to has ended" in session.lines()[0]
+        await session.press("escape")
+        assert "ended: its last figures are kept" in session.lines()[0]
+
+
 async def test_nothing_new_is_opened_while_paused() -> None:
     """Nothing is read then: Enter on what was not read before says so."""
     async with running(*ALONE[:3], pids=ATTACHED) as session:

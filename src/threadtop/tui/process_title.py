@@ -30,6 +30,7 @@ class ProcessTitle(Painted):
         super().__init__()
         self.opened: Opened | None = None
         self.ended = False
+        self.is_left = False
         self.paused = False
         self.trail: Sequence[str] = ()
         self.tab = 0
@@ -56,6 +57,8 @@ class ProcessTitle(Painted):
         name.add(f" {text.visible(row.process)} {row.pid} ", "t")
         if self.ended:
             name.add(" ended: its last figures are kept ", "s").add(" ")
+        elif self.is_left:
+            name.add(" no longer read: what was attached to has ended ", "s").add(" ")
         if self.paused:
             name.add(" PAUSED ", "s").add(" ")
         threads = (
