@@ -136,7 +136,8 @@ def _below(pid: int, nodes: Sequence[_Node]) -> Iterator[Entry]:
     shares = [node.cpu_pct for node in nodes if node.cpu_pct is not None]
     own = sum(node.ppid == pid for node in nodes)
     parts = [f"{text.thousands(own)} of them its own children"] if own != count else []
-    parts += [f"{text.thousands(sum(node.threads for node in nodes))} threads"] if count else []
+    threads = sum(node.threads for node in nodes)
+    parts += [f"{text.thousands(threads)} thread{'s' if threads != 1 else ''}"] if count else []
     parts += [f"{text.percent(sum(shares))} % CPU together"] if shares else []
     yield Entry("below", shown, count, ", ".join(parts), role="b")
     ended = sum(node.state == "Z" for node in nodes)
