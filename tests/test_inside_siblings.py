@@ -132,6 +132,13 @@ def test_init_makes_nobody_siblings(world: World) -> None:
     assert told(world.find(201)) == (None, [], False)
 
 
+def test_a_session_that_is_not_seen(world: World) -> None:
+    """Inside a pid namespace whose session is outside (0) the first process is a parent as good as any."""
+    world.start(200, 1, session=0)
+    world.start(201, 1, session=0)
+    assert told(world.find(200)) == ("parent", [200, 201], False)
+
+
 def test_none_is_said_where_they_were_looked_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """None of all that could be read; not known where one that might be a sibling, or itself, may not be read."""
     world.start(101, exe="/bin/other")

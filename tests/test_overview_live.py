@@ -58,9 +58,9 @@ time.sleep(600)
 """
 
 
-def pane(name: str, pid: int, *more: str) -> dict[str, Any]:
+def pane(name: str, pid: int, *more: str, prefix: tuple[str, ...] = ()) -> dict[str, Any]:
     """What ``--pane NAME --json`` prints of a process."""
-    command = [sys.executable, "-m", "threadtop", "--pane", name, "--json", "-p", str(pid), *more]
+    command = [*prefix, sys.executable, "-m", "threadtop", "--pane", name, "--json", "-p", str(pid), *more]
     done = subprocess.run(command, capture_output=True, check=True, timeout=DEADLINE_S)
     shown = json.loads(done.stdout)
     assert isinstance(shown, dict)
@@ -342,3 +342,23 @@ def below(pid: int) -> dict[int, int]:
         found |= dict.fromkeys(own, parent)
         left += own
     return found
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
+def test_as_a_user_without_rights(tmp_path: Path) -> None:
+    """Nobody looks at root's server: what may not be known is None, siblings too, and each has its rule."""
+    prefix = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", f"HOME={tmp_path}")
+    probe = subprocess.run([*prefix, sys.executable, "-c", "import threadtop"], capture_output=True, check=False)
+    if probe.returncode:
+        pytest.skip("nobody may not read this Python")
+    with running(sys.executable, "-c", PREFORK, start_new_session=True) as master:
+        try:
+            shown = pane("overview", children_of(master.pid)[0], prefix=prefix)
+            family, denied = shown["family"], {one["what"] for one in shown["denied"]}
+            assert (family["siblings"], family["one_process"]) == (None, None)
+            assert "together" not in family
+            assert shown["identity"]["executable"] is None
+            assert {"exe", "smaps_rollup"} <= denied
+            assert shown["identity"]["ppid"] == master.pid
+        finally:
+            os.killpg(master.pid, signal.SIGKILL)

@@ -131,6 +131,13 @@ def test_a_thread_of_the_kernel_has_no_memory() -> None:
     assert {"identity", "now", "accounting"} <= keys
 
 
+def test_a_session_outside_of_our_namespace() -> None:
+    """The kernel shows it as 0; what that means is said."""
+    assert entries("identity")["session"].note == ""
+    stat = scripted_overview.STAT._replace(session=0, pgrp=0)
+    assert entries("identity", stat=stat)["session"].note == "0 is outside of our pid namespace"
+
+
 # -- confinement -------------------------------------------------------------------------------------------------
 
 

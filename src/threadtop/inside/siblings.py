@@ -85,7 +85,9 @@ class Finder:
             return None
         search = _Search(self, own, program)
         # Who lost its parent is a child of init, as are all that never had another: they have that in common only.
-        if process.ppid > 1 and search.among(self._children(sample, process.ppid, search)):
+        # A session outside of our pid namespace is shown as 0, and tells nothing.
+        has_family = process.ppid > 1 or session <= 0
+        if has_family and search.among(self._children(sample, process.ppid, search)):
             return search.told("parent", with_own=True)
         if search.among(self._children(sample, process.pid, search)):
             return search.told("children", with_own=False)

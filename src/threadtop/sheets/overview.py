@@ -78,9 +78,9 @@ def _identity(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
     shown = f"{row.ppid}  {name}" if name is not None else str(row.ppid)
     yield Entry("ppid", shown, row.ppid, link=Link(row.ppid) if name is not None else None)
     if stat is not None:
-        yield Entry(
-            "session", f"{stat.session}, process group {stat.pgrp}", {"session": stat.session, "pgrp": stat.pgrp}
-        )
+        outside = "0 is outside of our pid namespace" if not stat.session and not row.kernel else ""
+        value = {"session": stat.session, "pgrp": stat.pgrp}
+        yield Entry("session", f"{stat.session}, process group {stat.pgrp}", value, outside)
         yield Entry("tty", facts.terminal or "none", facts.terminal)
     started = host.boot_time + row.start_ticks * TICK_NS / 1e9
     age_s = max(0.0, subject.snapshot.time - started)
