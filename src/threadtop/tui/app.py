@@ -168,7 +168,7 @@ class ThreadtopApp(Pace, Keeping):
         else:
             self.snapshot = snapshot
             self.history.add(snapshot)
-            self._worst.add(snapshot)
+            self._worst.add(self.of_targets(snapshot))
         self.status = Status(
             paused=self.status.paused,
             stretched_s=self.feed.stretched_s,
@@ -202,9 +202,22 @@ class ThreadtopApp(Pace, Keeping):
             screen.show(self.snapshot)
             screen.show_place()
 
+    def of_targets(self, snapshot: Snapshot) -> Snapshot:
+        """An attached run's snapshot without the processes that were read for a screen that was open."""
+        pids = self.options.pids
+        if pids is None or (snapshot.processes.keys() <= pids and {row.pid for row in snapshot.gone} <= pids):
+            return snapshot
+        return snapshot._replace(
+            processes={pid: row for pid, row in snapshot.processes.items() if pid in pids},
+            gone=tuple(row for row in snapshot.gone if row.pid in pids),
+            findings=tuple(found for found in snapshot.findings if found.pid in pids),
+        )
+
     def look(self) -> None:
-        """Tell the feed what is looked at."""
+        """Tell the feed what is looked at; in an attached run all processes that are open are read."""
         attached = self.options.pids
+        if attached is not None:
+            attached |= {screen.pid for screen in self.screen_stack if isinstance(screen, ProcessScreen)}
         screen = self.screen if isinstance(self.screen, (MainScreen, ProcessScreen)) else self._main
         self.feed.look_at(screen.interest(attached))
 
@@ -241,9 +254,14 @@ class ThreadtopApp(Pace, Keeping):
         screen = self.screen
         (screen if isinstance(screen, TableScreen) else self._main).say(message, role)
 
-    def open_process(self, pid: int, tid: int, pane: str = "") -> bool:
-        """Open the screen of one process, at the pane of that name; False if it has ended."""
-        if self.snapshot is None or pid not in self.snapshot.processes:
+    def open_process(self, pid: int, tid: int, pane: str = "", *, attach: bool = False) -> bool:
+        """Open the screen of one process, at the pane of that name; False if it has ended.
+
+        ``attach``: one that an attached run does not read yet will do, too: it is read while its screen is open.
+        """
+        is_seen = self.snapshot is not None and pid in self.snapshot.processes
+        is_reading = not (self.status.paused or self.status.ended)
+        if not is_seen and not (attach and self.options.pids is not None and is_reading):
             return False
         self.push_screen(ProcessScreen(pid, tid, pane))
         return True

@@ -71,6 +71,7 @@ class MainScreen(TableScreen):
 
     def show(self, snapshot: Snapshot) -> None:
         """A new snapshot, or the same one looked at in another way."""
+        snapshot = self.app.of_targets(snapshot)
         held: list[Key] | None = None
         if time.monotonic() < self._held_until and self.grid.table is not None:
             held = [row.key for row in self.grid.table.rows]
