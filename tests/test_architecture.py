@@ -173,6 +173,7 @@ PURE = (
     "procfs/containers.py",
     "procfs/pagemap.py",
     "sheets/protection.py",
+    "sheets/recorded.py",
     "sheets/signals.py",
     "sheets/stacks.py",
     "sheets/thread.py",

@@ -133,6 +133,22 @@ async def test_panes_of_a_recording(app: ThreadtopApp) -> None:
         assert "no process to ask" in session.footer()
 
 
+async def test_figures_of_a_recording(app: ThreadtopApp) -> None:
+    """The panes of a process and of a thread show what was recorded of it, explained as the columns are."""
+    shot, _ = app.player.now() if app.player else (None, [])
+    assert shot is not None
+    async with running(shot, app=app) as session:
+        await session.press("down", "enter", "enter")
+        lines = session.lines()
+        assert " What was recorded of the thread" in lines
+        assert any(line.split() == ["%CPU", "50.0"] for line in lines)
+        assert any("all else is not recorded" in line for line in lines)
+        await session.press("shift+tab")
+        assert " What was recorded of the process" in session.lines()
+        await session.press("?")
+        assert "share of one core it ran on" in session.text()
+
+
 @pytest.mark.parametrize("width", [30, 60, 80, 120, 200])
 def test_the_line_fits(width: int) -> None:
     """At each width, with the marks in their places."""

@@ -162,7 +162,4 @@ def by_key(*terms: Term) -> dict[str, Term]:
 
 
 NOT_YET: Final = Sheet((), ("is read with the next refresh",))
-NOT_RECORDED: Final = Sheet(
-    (), ("is not recorded: a recording holds threads, what they wait for, GILs, locks and findings",)
-)
 """Before the facts of a pane have come."""

@@ -9,8 +9,8 @@ from textual.message import Message
 from threadtop import text
 from threadtop.inside.asked import Asked
 from threadtop.interest import STATUS
-from threadtop.sheets import render
-from threadtop.sheets.sheet import NOT_RECORDED, NOT_YET, Subject
+from threadtop.sheets import recorded, render
+from threadtop.sheets.sheet import NOT_YET, Subject
 from threadtop.tui import paint
 from threadtop.tui.commands import Action
 from threadtop.tui.grid import Grid
@@ -69,6 +69,11 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         self._at = 0
         self._identity: object = None
 
+    def on_mount(self) -> None:
+        """Of a recording it shows what was recorded."""
+        if self.app.player is not None:  # type: ignore[attr-defined]
+            self.kind = recorded.kind(self.kind)
+
     # -- what is shown -------------------------------------------------------------------------------
 
     def open(self, opened: Opened) -> None:
@@ -90,9 +95,6 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
     def _make(self) -> None:
         opened = self._opened
         if opened is None:
-            return
-        if self.app.player is not None:  # type: ignore[attr-defined]
-            self._sheet = NOT_RECORDED
             return
         facts = self.facts()
         subject = Subject(
