@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 MOST_BYTES: Final = 16_000_000  # of one packed value, unpacked: a file is not trusted to name its own size
+MOST_INTEGER: Final = 2**62 - 1
 MOST_NUMBER: Final = 1e20  # beyond all that 64 bits hold
 _PYTHON: Final = (None, False, True)
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
@@ -94,6 +95,11 @@ def unpacked(blob: bytes, before: Mapping[int, tuple[int, ...]]) -> dict[int, tu
         old = before.get(tid, zeros)
         rows[tid] = tuple(map(add, body[at::count], old))
     return rows
+
+
+def fitted(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """``row`` with no number beyond what fits, and of which no difference could."""
+    return tuple(max(-MOST_INTEGER, min(MOST_INTEGER, value)) if isinstance(value, int) else value for value in row)
 
 
 def _steps(values: Iterable[int]) -> list[int]:
