@@ -7,8 +7,11 @@ tick before, column by column, which deflates to little where all have moved ali
 from __future__ import annotations
 
 import json
+import re
+import sys
 import zlib
 from array import array
+from functools import lru_cache
 from operator import add
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -32,9 +35,23 @@ from threadtop.snapshot import Finding
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-MOST_BYTES: Final = 64_000_000  # of one packed value, unpacked: a file is not trusted to name its own size
+MOST_BYTES: Final = 16_000_000  # of one packed value, unpacked: a file is not trusted to name its own size
+MOST_INTEGER: Final = 2**62 - 1
+MOST_NUMBER: Final = 1e20  # beyond all that 64 bits hold
 _PYTHON: Final = (None, False, True)
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool,),
+    "str": (str,),
+    "None": (type(None),),
+    "Grade": (str,),
+    "LockKind": (str,),
+    "Sureness": (str,),
+}
+_EACH: Final = re.compile(r"tuple\[(\w+), (?:\.\.\.|\1, \1)\]")
 Made = TypeVar("Made")
+Record = TypeVar("Record", bound=tuple[Any, ...])
 
 
 dumped: Final = json.JSONEncoder(separators=(",", ":")).encode
@@ -54,7 +71,7 @@ def packed(rows: Mapping[int, Sequence[int]], before: Mapping[int, Sequence[int]
     news = [rows[tid] for tid in changed]
     for column in range(width):
         columns.extend(new[column] - old[column] for new, old in zip(news, olds, strict=True))
-    return zlib.compress(columns.tobytes(), 1)
+    return zlib.compress(_little(columns).tobytes(), 1)
 
 
 def unpacked(blob: bytes, before: Mapping[int, tuple[int, ...]]) -> dict[int, tuple[int, ...]]:
@@ -62,20 +79,27 @@ def unpacked(blob: bytes, before: Mapping[int, tuple[int, ...]]) -> dict[int, tu
     what, columns = "tallies", array("q")
     try:
         columns.frombytes(_inflated(blob))
-        width, count, gone_count = columns[:3]
+        width, count, gone_count = _little(columns)[:3]
     except ValueError as error:
         raise RecordingError.damaged(what) from error
     names, body = columns[3 : 3 + count + gone_count], columns[3 + count + gone_count :]
-    if min(width, count, gone_count) < 0 or len(names) != count + gone_count or len(body) != count * width:
+    if min(width - 1, count, gone_count) < 0 or len(names) != count + gone_count or len(body) != count * width:
         raise RecordingError.damaged(what)
     rows = dict(before)
     zeros = (0,) * width
+    if len(next(iter(before.values()), zeros)) != width:
+        raise RecordingError.damaged(what)
     for tid in _sums(names[count:]):
         rows.pop(tid, None)
     for at, tid in enumerate(_sums(names[:count])):
         old = before.get(tid, zeros)
         rows[tid] = tuple(map(add, body[at::count], old))
     return rows
+
+
+def fitted(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """``row`` with no number beyond what fits, and of which no difference could."""
+    return tuple(max(-MOST_INTEGER, min(MOST_INTEGER, value)) if isinstance(value, int) else value for value in row)
 
 
 def _steps(values: Iterable[int]) -> list[int]:
@@ -94,13 +118,20 @@ def _sums(steps: Iterable[int]) -> list[int]:
     return values
 
 
+def _little(integers: array[int]) -> array[int]:
+    """Low bytes first, on whatever machine."""
+    if sys.byteorder == "big":
+        integers.byteswap()
+    return integers
+
+
 def _inflated(blob: bytes) -> bytes:
     try:
         inflate = zlib.decompressobj()
         found = inflate.decompress(blob, MOST_BYTES)
     except zlib.error as error:
         raise ValueError(str(error)) from error
-    if inflate.unconsumed_tail:
+    if not inflate.eof or inflate.unused_data:
         raise ValueError(len(found))
     return found
 
@@ -146,15 +177,16 @@ def gil_sample(facts: str, rows: Mapping[int, tuple[int, ...]], moments: bytes |
     def made() -> GilSample:
         said = json.loads(facts)
         said["locks"] = tuple(
-            GilLock(**{**lock, "interpreters": tuple(lock["interpreters"])}) for lock in said["locks"]
+            _record(GilLock, {**lock, "interpreters": tuple(lock["interpreters"])}) for lock in said["locks"]
         )
-        said["idents"] = {int(ident): tid for ident, tid in said["idents"].items()}
-        return GilSample(
-            **said,
+        said["idents"] = {int(ident): int(tid) for ident, tid in said["idents"].items()}
+        return _record(
+            GilSample,
+            said,
             threads={tid: GilTally(_PYTHON[row[0]], *row[1:split]) for tid, row in rows.items() if row[0] >= 0},
             sleeps={tid: SleepTally(*row[split + 1 :]) for tid, row in rows.items() if row[split]},
             moments=tuple(
-                GilMoment(said["at_ns"] + after_ns, tuple(holders), tuple(asleep))
+                _checked(GilMoment(said["at_ns"] + after_ns, tuple(holders), tuple(asleep)))
                 for after_ns, holders, asleep in (json.loads(_inflated(moments)) if moments else ())
             ),
         )
@@ -184,12 +216,12 @@ def wait_sample(facts: str, rows: Mapping[int, tuple[int, ...]]) -> WaitSample:
 
     def made() -> WaitSample:
         said = json.loads(facts)
-        kinds = said.pop("kinds")
+        kinds: tuple[Any, ...] = tuple(map(_text, said.pop("kinds")))
         threads = {
             tid: WaitTally(row[0], {kind: weight for kind, weight in zip(kinds, row[1:], strict=True) if weight})
             for tid, row in rows.items()
         }
-        return WaitSample(**said, threads=threads)
+        return _record(WaitSample, said, threads=threads)
 
     return _made("waits", made)
 
@@ -204,7 +236,7 @@ def blocked_facts(blocked: BlockedOn) -> str:
 
 def blocked_on(facts: str) -> BlockedOn:
     """What ``blocked_facts`` was given; raises RecordingError."""
-    return _made("blocked", lambda: BlockedOn(**json.loads(facts)))
+    return _made("blocked", lambda: _record(BlockedOn, json.loads(facts)))
 
 
 def locks_facts(locks: LocksSample) -> str:
@@ -221,17 +253,18 @@ def locks_sample(facts: str) -> LocksSample:
     def made() -> LocksSample:
         said = json.loads(facts)
         said["locks"] = tuple(
-            LockSample(**{**lock, "waits": tuple(LockWait(**wait) for wait in lock["waits"])}) for lock in said["locks"]
+            _record(LockSample, {**lock, "waits": tuple(_record(LockWait, wait) for wait in lock["waits"])})
+            for lock in said["locks"]
         )
-        said["lately"] = tuple(LatelyLock(**one) for one in said["lately"])
-        return LocksSample(**said)
+        said["lately"] = tuple(_record(LatelyLock, one) for one in said["lately"])
+        return _record(LocksSample, said)
 
     return _made("locks", made)
 
 
 def places(facts: str) -> tuple[tuple[int, int], ...]:
     """Address ranges; raises RecordingError."""
-    return _made("gil_places", lambda: tuple((int(start), int(end)) for start, end in json.loads(facts)))
+    return _made("gil_places", lambda: tuple((start + 0, end + 0) for start, end in json.loads(facts)))
 
 
 def finding_more(finding: Finding) -> str:
@@ -245,9 +278,11 @@ def finding(columns: Sequence[Any], explanation: str, more: str) -> Finding:
     def made() -> Finding:
         kind, pid, start_ticks, process, severity, grade, title = columns
         said = json.loads(more)
-        evidence = tuple((str(name), str(figure)) for name, figure in said["evidence"])
+        evidence = tuple((_text(name), _text(figure)) for name, figure in said["evidence"])
         tids, command = tuple(said["tids"]), said["next_command"]
-        return Finding(kind, pid, start_ticks, process, title, explanation, evidence, grade, severity, tids, command)
+        return _checked(
+            Finding(kind, pid, start_ticks, process, title, explanation, evidence, grade, severity, tids, command)
+        )
 
     return _made("findings", made)
 
@@ -267,10 +302,10 @@ def host_sample(facts: str) -> HostSample:
     def made() -> HostSample:
         said = json.loads(facts)
         said["load"] = tuple(said["load"])
-        said["cpu"] = CpuTimes(**said["cpu"])
-        said["cores"] = tuple(CpuTimes(**core) for core in said["cores"])
-        said["cgroup"] = said["cgroup"] and CgroupSample(**said["cgroup"])
-        return HostSample(**said)
+        said["cpu"] = _record(CpuTimes, said["cpu"])
+        said["cores"] = tuple(_record(CpuTimes, core) for core in said["cores"])
+        said["cgroup"] = None if said["cgroup"] is None else _record(CgroupSample, said["cgroup"])
+        return _record(HostSample, said)
 
     return _made("host", made)
 
@@ -286,15 +321,57 @@ def costs(facts: str) -> tuple[Cost, tuple[str, ...], WatchCost | None, WatchCos
 
     def made() -> tuple[Cost, tuple[str, ...], WatchCost | None, WatchCost | None]:
         said = json.loads(facts)
-        notes = tuple(said.pop("notes"))
-        watch, wait_watch = ((each and WatchCost(**each)) for each in (said.pop("watch"), said.pop("wait_watch")))
-        return Cost(**said), notes, watch, wait_watch
+        notes = tuple(map(_text, said.pop("notes")))
+        watch, wait_watch = (
+            None if each is None else _record(WatchCost, each) for each in (said.pop("watch"), said.pop("wait_watch"))
+        )
+        said["reads"] = {name: count + 0 for name, count in said["reads"].items()}
+        return _record(Cost, said), notes, watch, wait_watch
 
     return _made("cost", made)
+
+
+# -- a file is not trusted ---------------------------------------------------------------------
+
+
+def _record(kind: Callable[..., Record], said: Mapping[str, Any], **more: object) -> Record:
+    """A record of what was said, if that is of its types."""
+    return _checked(kind(**said, **more))
+
+
+def _checked(record: Record) -> Record:
+    """``record``, if its plain fields, and those of many plain values, are of their types; raises TypeError."""
+    for value, (allowed, is_many) in zip(record, _shape(type(record)), strict=True):
+        for one in value if is_many else (value,):
+            if allowed and type(one) not in allowed:
+                raise TypeError(one)
+            if isinstance(one, (int, float)) and not -MOST_NUMBER < one < MOST_NUMBER:
+                raise TypeError(one)
+    return record
+
+
+@lru_cache
+def _shape(kind: type) -> tuple[tuple[tuple[type, ...], bool], ...]:
+    """Of each field its types, none for one that is no plain value, and whether it holds many of these."""
+    fields = []
+    for name in kind._fields:  # type: ignore[attr-defined]
+        hint = kind.__annotations__[name]
+        said = str(getattr(hint, "__forward_arg__", hint))
+        many = _EACH.fullmatch(said)
+        names = (many[1] if many else said).split(" | ")
+        known = all(one in _TYPES for one in names)
+        fields.append((tuple(each for one in names for each in _TYPES[one]) if known else (), many is not None))
+    return tuple(fields)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
 
 
 def _made(what: str, make: Callable[[], Made]) -> Made:
     try:
         return make()
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError) as error:
         raise RecordingError.damaged(what) from error

@@ -22,7 +22,7 @@ CREATE TABLE ticks (
     time REAL NOT NULL,           -- seconds since 1970, UTC
     at_ns INTEGER NOT NULL,       -- CLOCK_MONOTONIC at the start of the pass: rates divide by its differences
     is_key INTEGER NOT NULL,      -- 1: every process and thread has a row in this tick
-    first_process_row INTEGER NOT NULL,  -- rowid in process_samples and thread_samples from which
+    first_process_row INTEGER NOT NULL,  -- process_row and thread_row from which
     first_thread_row INTEGER NOT NULL,   -- the rows of this tick stand
     rereads BLOB,                 -- packed (recording/facts.py), by tid: pid and read_ns of threads that were
                                   -- read again and had not changed
@@ -41,6 +41,7 @@ CREATE TABLE processes (          -- what seldom changes: a new row where it did
     kernel INTEGER NOT NULL
 );
 CREATE TABLE process_samples (
+    process_row INTEGER PRIMARY KEY,  -- counts on from tick to tick
     tick INTEGER NOT NULL,
     process_id INTEGER NOT NULL,
     state TEXT NOT NULL,
@@ -61,6 +62,7 @@ CREATE TABLE threads (
     policy INTEGER NOT NULL       -- sched(7)
 );
 CREATE TABLE thread_samples (
+    thread_row INTEGER PRIMARY KEY,  -- counts on from tick to tick
     tick INTEGER NOT NULL,
     thread_id INTEGER NOT NULL,
     state TEXT NOT NULL,

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.errors import RecordingError
-from threadtop.recording.writer import Writer, created, failed, prepare
+from threadtop.recording.writer import Writer, created, discard, failed, prepare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,8 +95,7 @@ class Ring:
             return self._writer.onto(file, path)
         except sqlite3.Error as error:
             file.close()
-            with suppress(OSError):
-                path.unlink()
+            discard(path)
             raise failed(error, path) from error
 
 

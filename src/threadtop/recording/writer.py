@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from threadtop import __version__
 from threadtop.errors import RecordingError
 from threadtop.recording import facts
+from threadtop.recording.commits import BUSY_S, Commits, is_busy
 from threadtop.recording.format import APPLICATION_ID, KEY_TICKS, TABLES, VERSION
 
 if TYPE_CHECKING:
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
     from threadtop.moment import Moment
     from threadtop.sample import ProcessSample, Sample, ThreadSample
 
-_PROCESS_ROW: Final = "INSERT INTO process_samples VALUES (?,?,?,?,?,?,?)"
+_PROCESS_ROW: Final = "INSERT INTO process_samples VALUES (NULL,?,?,?,?,?,?,?)"
 _SAID: Final[Mapping[str, Callable[[Any], str]]] = {
     "blocked": facts.blocked_facts,
     "locks": facts.locks_facts,
     "gil_places": facts.dumped,
 }
-_THREAD_ROW: Final = "INSERT INTO thread_samples VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+_THREAD_ROW: Final = "INSERT INTO thread_samples VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 
 def default_name(hostname: str, time_s: float) -> str:
@@ -49,12 +50,23 @@ def created(path: Path) -> sqlite3.Connection:
     except OSError as error:
         message = f"cannot write {path}: {error.strerror or error}"
         raise RecordingError(message, "choose another place with -o FILE") from None
+    connection = None
     try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(path, BUSY_S, isolation_level=None, check_same_thread=False)
         prepare(connection)
     except sqlite3.Error as error:
+        if connection is not None:
+            connection.close()
+        discard(path)
         raise failed(error, path) from error
     return connection
+
+
+def discard(path: Path) -> None:
+    """Remove a file that holds nothing, and its journal."""
+    for one in (path, path.with_name(f"{path.name}-journal")):
+        with suppress(OSError):
+            one.unlink()
 
 
 def prepare(connection: sqlite3.Connection) -> None:
@@ -75,6 +87,8 @@ def failed(error: sqlite3.Error, path: object) -> RecordingError:
     what = str(error)
     if "full" in what:
         return RecordingError(f"{path}: the disk is full; what was recorded before is kept", "make room, and go on")
+    if is_busy(error):
+        return RecordingError(f"{path}: another program keeps it locked", "let it go, and record again")
     return RecordingError(f"cannot write {path}: {what}", "what was recorded before is kept")
 
 
@@ -100,8 +114,11 @@ class Writer:
         self.ticks = 0
         self.key_ticks = KEY_TICKS
         self._connection = connection
+        self._commits = Commits(connection)
         self._name = name
         self._process_rows = self._thread_rows = 0
+        self._written = (0, 0, 0)  # those three, of what is in the file for good
+        self._is_wide = False  # numbers beyond what SQLite holds were seen
         self._forget()
         self._next = {"process": 1, "thread": 1, "explanation": 1}
 
@@ -118,16 +135,25 @@ class Writer:
         self._small: dict[tuple[str, int, int], object] = {}
 
     def add(self, moment: Moment, *, key: bool = False) -> None:
-        """Write a moment, whole with ``key``; raises RecordingError, and nothing of it is written then."""
-        execute, counts = self._connection.execute, (self.ticks, self._process_rows, self._thread_rows)
+        """Write a moment, whole with ``key``; raises RecordingError, and nothing of it is written then.
+
+        A number that takes more than 62 bits is written as the greatest that does not.
+        """
         try:
-            execute("BEGIN")
+            self._try(moment, key=key)
+        except OverflowError:
+            self._is_wide = True
+            self._try(moment, key=True)
+
+    def _try(self, moment: Moment, *, key: bool) -> None:
+        try:
+            self._commits.begin()
             self._add(moment, key=key or not self._last or self.ticks + 1 - self._key_tick >= self.key_ticks)
-            execute("COMMIT")
+            if self._commits.end():
+                self._written = (self.ticks, self._process_rows, self._thread_rows)
         except BaseException as error:
-            with suppress(sqlite3.Error):
-                self._connection.rollback()
-            self.ticks, self._process_rows, self._thread_rows = counts
+            self._commits.undo()
+            self.ticks, self._process_rows, self._thread_rows = self._written
             self._forget()
             if isinstance(error, sqlite3.Error):
                 raise failed(error, self._name) from error
@@ -143,13 +169,13 @@ class Writer:
         other = Writer(connection, name)
         other.ticks, other._next = self.ticks, dict(self._next)
         other._process_rows, other._thread_rows = self._process_rows, self._thread_rows
+        other._written = (other.ticks, other._process_rows, other._thread_rows)
         return other
 
     def close(self) -> None:
         """Let the file go, without a journal beside it."""
-        with suppress(sqlite3.Error):
-            self._connection.execute("PRAGMA journal_mode = DELETE")
-        self._connection.close()
+        if not self._commits.close():
+            self.ticks = self._written[0]
 
     def _add(self, moment: Moment, *, key: bool) -> None:
         sample = moment.sample
@@ -158,15 +184,14 @@ class Writer:
             self._many("INSERT OR REPLACE INTO meta VALUES (?,?)", self._meta(sample))
         if key:
             self._key_tick = tick
+            self._forget_absent(sample)
         last = None if key else self._last
         starts = self._process_rows + 1, self._thread_rows + 1
         rereads = self._add_rows(tick, sample, last)
         host = facts.host_facts(sample.host)
         cost = facts.cost_facts(sample.cost, sample.notes, sample.watch, sample.wait_watch)
-        self._connection.execute(
-            "INSERT INTO ticks VALUES (?,?,?,?,?,?,?,?,?)",
-            (tick, sample.time, sample.at_ns, key, *starts, rereads, host, cost),
-        )
+        row = (tick, sample.time, sample.at_ns, key, *starts, rereads, host, cost)
+        self._many("INSERT INTO ticks VALUES (?,?,?,?,?,?,?,?,?)", [row])
         if sample.users is not self._users:
             names = [(uid, text(name)) for uid, name in sample.users.items()]
             self._many("INSERT OR REPLACE INTO users VALUES (?,?)", names)
@@ -176,11 +201,11 @@ class Writer:
         self._last = sample
         self.ticks = tick
 
-    def _meta(self, sample: Sample) -> Sequence[tuple[str, str]]:
+    def _meta(self, sample: Sample) -> Sequence[tuple[str, str | bytes]]:
         system = platform.uname()
         return (
             ("threadtop", __version__),
-            ("hostname", sample.host.hostname),
+            ("hostname", text(sample.host.hostname)),
             ("machine", system.machine),
             ("kernel", system.release),
             ("clock_ticks_per_s", str(os.sysconf("SC_CLK_TCK"))),
@@ -211,6 +236,8 @@ class Writer:
                 ended.extend((tick, pid, tid) for tid in gone)
             for thread in changed:
                 was = old.threads.get(thread.tid) if old is not None else None
+                if was is thread:  # it but stands at another place
+                    continue
                 if was is not None and was[:-1] == thread[:-1]:
                     rereads[thread.tid] = pid, thread.at_ns - sample.at_ns
                 else:
@@ -221,22 +248,18 @@ class Writer:
         self._many("INSERT INTO ended VALUES (?,?,?)", ended)
         self._process_rows += len(process_rows)
         self._thread_rows += len(thread_rows)
-        self._forget_ended(ended, olds, sample)
         return facts.packed(rereads, {}, facts.REREAD_WIDTH) if rereads else None
 
-    def _forget_ended(
-        self, ended: Sequence[tuple[int, int, int]], olds: Mapping[int, ProcessSample], sample: Sample
-    ) -> None:
-        """Keep no numbers of what is gone."""
-        for _, pid, tid in ended:
-            if tid:
-                self._thread_ids.pop((pid, tid), None)
-                continue
-            now = sample.processes.get(pid)
-            for gone in olds[pid].threads.keys() - (now.threads.keys() if now is not None else ()):
-                self._thread_ids.pop((pid, gone), None)
-            if now is None:
-                self._process_ids.pop(pid, None)
+    def _forget_absent(self, sample: Sample) -> None:
+        """Keep no numbers of what is gone; explanations, in which there are figures, are written anew."""
+        processes = sample.processes
+        self._process_ids = {pid: known for pid, known in self._process_ids.items() if pid in processes}
+        self._thread_ids = {
+            (pid, tid): known
+            for (pid, tid), known in self._thread_ids.items()
+            if pid in processes and tid in processes[pid].threads
+        }
+        self._explanations = {}
 
     def _process_row(self, tick: int, at_ns: int, process: ProcessSample) -> tuple[Any, ...]:
         seldom = (
@@ -251,10 +274,8 @@ class Writer:
         known = self._process_ids.get(process.pid)
         if known is None or known[0] != seldom:
             number = self._numbered("process")
-            self._connection.execute(
-                "INSERT INTO processes VALUES (?,?,?,?,?,?,?,?)",
-                (number, *seldom[:4], text(process.name), text(process.command), process.kernel),
-            )
+            row = (number, *seldom[:4], text(process.name), text(process.command), process.kernel)
+            self._many("INSERT INTO processes VALUES (?,?,?,?,?,?,?,?)", [row])
             known = self._process_ids[process.pid] = seldom, number
         read_ns = process.at_ns - at_ns
         return tick, known[1], process.state, process.cpu_ns, process.rss_bytes, process.vsize_bytes, read_ns
@@ -267,9 +288,8 @@ class Writer:
         known = self._thread_ids.get((pid, tid))
         if known is None or known[0] != seldom:
             number = self._numbered("thread")
-            self._connection.execute(
-                "INSERT INTO threads VALUES (?,?,?,?,?,?,?,?,?)", (number, pid, tid, start_ticks, text(name), *ranks)
-            )
+            row = (number, pid, tid, start_ticks, text(name), *ranks)
+            self._many("INSERT INTO threads VALUES (?,?,?,?,?,?,?,?,?)", [row])
             known = self._thread_ids[pid, tid] = seldom, number
         return tick, known[1], state, run_ns, wait_ns, utime, stime, vol, invol, last_cpu, wchan, read_at - at_ns
 
@@ -290,12 +310,12 @@ class Writer:
         for pid, gil in sample.gils.items():
             now["gil", pid, 0] = gil
             if old.get(("gil", pid, 0)) is not gil:
-                blob = _packed(pid, facts.gil_rows(gil), self._gil_rows, facts.GIL_WIDTH)
+                blob = self._packed(pid, facts.gil_rows(gil), self._gil_rows, facts.GIL_WIDTH)
                 rows.append((tick, "gil", pid, 0, facts.gil_facts(gil), blob, facts.gil_moments(gil)))
         for pid, waits in sample.waits.items():
             now["waits", pid, 0] = waits
             if old.get(("waits", pid, 0)) is not waits:
-                blob = _packed(pid, facts.wait_rows(waits), self._wait_rows, facts.WAITS_WIDTH)
+                blob = self._packed(pid, facts.wait_rows(waits), self._wait_rows, facts.WAITS_WIDTH)
                 rows.append((tick, "waits", pid, 0, facts.wait_facts(waits), blob, None))
         for key, said in _small(moment):
             now[key] = said
@@ -313,7 +333,7 @@ class Writer:
             number = self._explanations.get(found.explanation)
             if number is None:
                 number = self._explanations[found.explanation] = self._numbered("explanation")
-                self._connection.execute("INSERT INTO explanations VALUES (?,?)", (number, text(found.explanation)))
+                self._many("INSERT INTO explanations VALUES (?,?)", [(number, text(found.explanation))])
             rows.append(
                 (
                     tick,
@@ -332,19 +352,23 @@ class Writer:
 
     def _many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
+            if self._is_wide:
+                rows = [facts.fitted(row) for row in rows]
             self._connection.executemany(statement, rows)
 
-
-def _packed(
-    pid: int,
-    rows: Mapping[int, tuple[int, ...]],
-    before: dict[int, Mapping[int, tuple[int, ...]]],
-    width: int,
-) -> bytes:
-    """The tallies of a process as what changed since ``before``, where they then stand."""
-    blob = facts.packed(rows, before.get(pid, {}), width)
-    before[pid] = rows
-    return blob
+    def _packed(
+        self,
+        pid: int,
+        rows: Mapping[int, tuple[int, ...]],
+        before: dict[int, Mapping[int, tuple[int, ...]]],
+        width: int,
+    ) -> bytes:
+        """The tallies of a process as what changed since ``before``, where they then stand."""
+        if self._is_wide:
+            rows = dict(facts.fitted((tid, facts.fitted(row))) for tid, row in rows.items())
+        blob = facts.packed(rows, before.get(pid, {}), width)
+        before[pid] = rows
+        return blob
 
 
 def _small(moment: Moment) -> Iterator[tuple[tuple[str, int, int], object]]:
