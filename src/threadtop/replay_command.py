@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from threadtop.cli import Options
     from threadtop.recording.times import Named
 
+_TEXT: Final = frozenset(("--json", "--jsonl", "--csv", "--once", "-b", "--batch"))
 _NOT_HERE: Final = (
     "interval_s", "pids", "command", "json", "csv", "format", "explain", "page", "schema", "tid", "frames",
 )  # fmt: skip
@@ -54,10 +55,12 @@ def _parser() -> cli.Parser:
 def parse(arguments: Sequence[str]) -> Asked:
     """The arguments behind ``replay``; raises UsageError."""
     said, rest = _parser().parse_known_args(times.joined(arguments, ("--at",)))
-    options, name, list_fields = cli.parse(rest)
+    is_text = bool(_TEXT.intersection(rest))
+    options, name, list_fields = cli.parse([] if is_text else rest)
     default = cli.Options()
-    odd = [key for key in _NOT_HERE if getattr(options, key) != getattr(default, key)]
-    if odd or name is not None or list_fields or (options.headless and options.screenshot is None):
+    here = {"pids"} if options.screenshot is not None and options.pane is not None else set()
+    odd = [key for key in _NOT_HERE if key not in here and getattr(options, key) != getattr(default, key)]
+    if is_text or odd or name is not None or list_fields or (options.headless and options.screenshot is None):
         message = "a recording is shown on the screen, or as a --screenshot"
         raise UsageError(message, "for text, CSV or JSON of it use threadtop export FILE")
     return Asked(

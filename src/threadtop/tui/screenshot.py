@@ -68,9 +68,9 @@ def run_recorded(options: Options, preferences: Preferences, player: Player, war
     pane = _pane(options)
     picture = Picture(options.screenshot or "")
     try:
-        shown = replace(options, theme=options.theme or preferences.theme or _THEME)
+        shown = replace(options, theme=options.theme or preferences.theme or _THEME, pids=None)
         app = ThreadtopApp(shown, preferences, player, warning=warning)
-        asyncio.run(_painted_recorded(app, player, pane, picture))
+        asyncio.run(_painted_recorded(app, player, (pane, min(options.pids or (0,))), picture))
         picture.put()
     finally:
         picture.discard()
@@ -182,8 +182,8 @@ async def _painted(app: ThreadtopApp, passes: Passes, pane: str, picture: Pictur
     await _driven(app, drive, picture)
 
 
-async def _painted_recorded(app: ThreadtopApp, player: Player, pane: str, picture: Picture) -> None:
-    """Run the app on no terminal for the tick that the recording stands at."""
+async def _painted_recorded(app: ThreadtopApp, player: Player, opened: tuple[str, int], picture: Picture) -> None:
+    """Run the app on no terminal for the tick that the recording stands at; ``opened`` is a pane ("" none) and a pid."""
 
     async def drive(pilot: Pilot[object]) -> None:
         snapshot, past = player.now()
@@ -192,9 +192,9 @@ async def _painted_recorded(app: ThreadtopApp, player: Player, pane: str, pictur
         app.action_pause()
         app.take(snapshot)
         await pilot.pause()
-        pids = app.options.pids or frozenset()
-        if pids and not app.open_process(min(pids), 0, pane):
-            message = f"process {min(pids)} is not in this moment of the recording"
+        pane, pid = opened
+        if pane and not app.open_process(pid, 0, pane):
+            message = f"process {pid} is not in this moment of the recording"
             raise TargetError(message, "name another time with --at, or another process")
         await pilot.pause()
 
