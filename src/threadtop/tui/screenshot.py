@@ -183,7 +183,7 @@ async def _painted(app: ThreadtopApp, passes: Passes, pane: str, picture: Pictur
 
 
 async def _painted_recorded(app: ThreadtopApp, player: Player, opened: tuple[str, int], picture: Picture) -> None:
-    """Run the app on no terminal for the tick that the recording stands at; ``opened`` is a pane ("" none) and a pid."""
+    """Run the app on no terminal for the tick that a recording stands at; ``opened`` is a pane ("" none) and a pid."""
 
     async def drive(pilot: Pilot[object]) -> None:
         snapshot, past = player.now()
