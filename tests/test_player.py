@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from threadtop.sample import Sample
 
-SPIN = Finding("spinning", 100, 1, "server", "it spins", "It spins.", (), "exact", 60.0)
-LEAK = Finding("thread-leak", 100, 1, "server", "it leaks", "It leaks.", (), "exact", 40.0)
+START = process_sample(100).start_ticks
+SPIN = Finding("spinning", 100, START, "server", "it spins", "It spins.", (), "exact", 60.0)
+LEAK = Finding("thread-leak", 100, START, "server", "it leaks", "It leaks.", (), "exact", 40.0)
 
 
 def samples(count: int, gap_s: float = 1.0) -> list[Sample]:
