@@ -14,7 +14,7 @@ from threadtop.circumstances import Circumstances
 from threadtop.history import History
 from threadtop.inside.asked import Denial
 from threadtop.inside.thread import Place, StackRegion, ThreadFacts
-from threadtop.lock_rows import LockRow, LocksRow
+from threadtop.lock_rows import Deadlock, LockRow, LocksRow
 from threadtop.sheets import render
 from threadtop.sheets.sheet import NOT_YET, Entry, Link, Sheet, Subject
 from threadtop.sheets.thread import BAR, TERMS, cpus_in, mask_words, sheet
@@ -152,6 +152,21 @@ def test_the_owner_of_its_lock() -> None:
     ended = now(call, locks=LocksRow((lock._replace(owner_tid=None, ended_tid=77, waiters=2),), (), "", ""))
     assert ended["owner"].shown == "mutex, owned by thread 77, which has ended"
     assert ended["owner"].note == "1 other thread waits for it, too"
+
+
+@pytest.mark.parametrize(
+    ("deadlock", "note"),
+    [
+        (Deadlock(((PID, TID, FUTEX), (PID, OWNER, 8)), ()), "a deadlock: none of its threads can go on"),
+        (Deadlock(((PID, PID, 4), (PID, OWNER, 8)), ((PID, TID),)), "behind a deadlock: it cannot go on"),
+        (Deadlock(((PID, PID, 4), (PID, OWNER, 8)), ()), ""),
+    ],
+)
+def test_a_deadlock(deadlock: Deadlock, note: str) -> None:
+    """Who is in one, or waits for one that is, is told so beside the lock."""
+    lock = LockRow(FUTEX, "", "mutex", OWNER, PID, is_confirmed=True, waits=(), waiters=1)
+    shown = now(BlockedOn("futex", futex=FUTEX), locks=LocksRow((lock,), (deadlock,), "", ""))["owner"]
+    assert (shown.note, shown.role) == (note, "r" if note else "l")
 
 
 def test_a_thread_that_runs() -> None:
