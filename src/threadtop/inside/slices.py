@@ -11,6 +11,20 @@ if TYPE_CHECKING:
     from threadtop.procfs.reader import ProcReader
 
 
+class Turn:
+    """What one reading may take: ``budget_s`` of CPU time, and twice as long on a busy machine."""
+
+    def __init__(self, budget_s: float) -> None:
+        """It begins now."""
+        self._budget_s = budget_s
+        self._begun_s, self._began_s = time.thread_time(), time.monotonic()
+
+    def is_over(self, part: float = 1.0) -> bool:
+        """Whether it is time to stop; ``part`` is how much of the budget may be taken."""
+        most_s = self._budget_s * part
+        return time.thread_time() - self._begun_s >= most_s or time.monotonic() - self._began_s >= 2 * most_s
+
+
 class Slices:
     """``/proc/PID/task/TID/NAME`` piece by piece; what the kernel writes at once is a page at most (fs/seq_file.c)."""
 
@@ -22,12 +36,12 @@ class Slices:
         self.spent_s = 0.0
         self.is_done = self._descriptor is None
 
-    def pieces(self, budget_s: float) -> Iterator[bytes]:
-        """What comes next, until the file ends or ``budget_s`` of CPU time are over; raises GoneError.
+    def pieces(self, turn: Turn) -> Iterator[bytes]:
+        """What comes next, one piece at least, until the file ends or the turn is over; raises GoneError.
 
-        The time that the caller takes between two counts.  On a busy machine it ends after twice the time, too.
+        The time that the caller takes between two counts.
         """
-        begun, began = time.thread_time(), time.monotonic()
+        began = time.monotonic()
         try:
             while not self.is_done:
                 piece = self._reader.read_on(self._descriptor, self._name) if self._descriptor is not None else b""
@@ -35,7 +49,7 @@ class Slices:
                     self.close()
                     return
                 yield piece
-                if time.thread_time() - begun >= budget_s or time.monotonic() - began >= 2 * budget_s:
+                if turn.is_over():
                     return
         finally:
             self.spent_s += time.monotonic() - began

@@ -13,8 +13,9 @@ from threadtop.sheets.sheet import NOT_YET, Column, Entry, Link, Record, Request
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from threadtop.inside.listing import Listed
     from threadtop.inside.mapped import FileSum, Kind, KindSum, Placed
-    from threadtop.inside.memory import Listed, Measured
+    from threadtop.inside.memory import Measured
     from threadtop.procfs.smaps import Usage
     from threadtop.sheets.sheet import Subject
 
