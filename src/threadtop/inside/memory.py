@@ -29,6 +29,7 @@ SMAPS: Final = "smaps"
 BY_ADDRESS: Final = "by_address"
 MOST_POINTERS: Final = 1000  # threads asked for their stack pointer in one reading
 BUDGET_S: Final = 0.04  # of CPU time, of one reading
+_AT_ONCE: Final = 20  # threads
 _FIRST_PART, _POINTERS_PART = 0.1, 0.5  # of it for stack pointers: before there is a list to show, and then
 _STACK_BYTES: Final = 8 << 20  # of a thread, where nobody chose another size (pthread_create(3))
 
@@ -152,7 +153,9 @@ class MemoryReader:
             left = sorted(alive - self._pointers.keys())
             self._have_all_been_asked = True
         part = _POINTERS_PART if self._listing is not None and self._listing.is_listed else _FIRST_PART
-        for key in left[:MOST_POINTERS]:
+        for number, key in enumerate(left[:MOST_POINTERS]):
+            if number and not number % _AT_ONCE and turn.is_over(part):
+                break
             self._asked.add(key)
             raw = access.read_task(key[0], "syscall")
             if "syscall" in access.denials:
@@ -164,8 +167,6 @@ class MemoryReader:
                 pointer = None
             if pointer:
                 self._pointers[key] = pointer
-            if turn.is_over(part):
-                break
         self._have_all_been_asked |= self._asked.issuperset(left)
 
     # -- maps ----------------------------------------------------------------------------------------------
