@@ -184,7 +184,7 @@ def test_a_thread_that_runs(known: Known) -> None:
 def test_signals(known: Known) -> None:
     """What it ignores, catches, and blocks while it is pending."""
     shown = pane("signals", known.pid)
-    process = shown["process"]
+    process = shown["signals"]
     assert process["pending"] == ["USR2"]
     assert "HUP" in process["ignored"]
     assert "USR1" in process["caught"]

@@ -162,7 +162,7 @@ def sheet(subject: Subject) -> Sheet:
         return NOT_YET
     return Sheet(
         (
-            Section("process", "Signals of the process", tuple(_process(facts))),
+            Section("signals", "Signals of the process", tuple(_process(facts))),
             Section("dispositions", "How it takes them", table=_dispositions(facts)),
             _masks(facts, subject),
             _timers(facts),

@@ -61,7 +61,7 @@ def sheet(subject: Subject) -> Sheet:
     return Sheet(
         (
             *first,
-            Section("time", "Where its time goes", tuple(_time(subject, row, facts))),
+            Section("times", "Where its time goes", tuple(_time(subject, row, facts))),
             Section("scheduling", "Scheduling", tuple(_scheduling(subject, row, facts))),
             Section("switches", "Switches", tuple(_switches(subject, row, facts))),
             Section("stack", "Stack", tuple(_stack(facts))),
