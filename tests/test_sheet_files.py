@@ -155,7 +155,10 @@ def test_limits() -> None:
     )
     assert entries(FilesFacts(1, "64", "64"))["limit"].note == "the hard one is the same"
     assert entries(FilesFacts(1, None, None))["limit"][1:3] == ("-", {"soft": None, "hard": None})
-    assert entries(FilesFacts(1, "unlimited", "unlimited"))["limit"].value == {"soft": None, "hard": None}
+    assert entries(FilesFacts(1, "unlimited", "unlimited"))["limit"].value == {
+        "soft": "unlimited",
+        "hard": "unlimited",
+    }
 
 
 def test_kinds_in_order() -> None:

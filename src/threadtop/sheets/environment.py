@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MASK: Final = "********"
 SECRETS: Final = Request("v", "secrets", "secrets", "show values that look like secrets, or mask them again")
+UNLIMITED: Final = "unlimited"
 NEAR, FULL = 80.0, 95.0  # % of a limit from which it is news, and a danger
 _NAMES: Final = re.compile(
     r"key|secret|token|passw|(^|_)pass($|_)|(^|_)pwd($|_)|credential|auth|private|cookie|session|signature|salt"
@@ -136,7 +137,7 @@ def _limits(facts: EnvironmentFacts) -> Section:
                 _amount(_number(hard), unit) if hard.isdigit() else hard,
                 unit,
             ),
-            (name, now, None if share is None else round(share, 2), _number(soft), _number(hard), unit),
+            (name, now, None if share is None else round(share, 2), limit(soft), limit(hard), unit),
             role="r" if (share or 0) >= FULL else "y" if (share or 0) >= NEAR else " ",
         )
         for _, name, soft, hard, unit, now, share in rows
@@ -149,6 +150,11 @@ def _limits(facts: EnvironmentFacts) -> Section:
     return Section(
         "limits", "Limits, the fullest first", table=Table((*columns, Column("unit", 10, is_spare=True)), records)
     )
+
+
+def limit(words: str) -> int | str | None:
+    """A limit as JSON has it: null is not known, and "unlimited" is."""
+    return words if words == UNLIMITED else _number(words)
 
 
 def _number(words: str) -> int | None:

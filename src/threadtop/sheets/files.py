@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from threadtop import text
 from threadtop.inside.files import FilesFacts
 from threadtop.procfs import fdinfo
-from threadtop.sheets import file_words
+from threadtop.sheets import environment, file_words
 from threadtop.sheets.sheet import NOT_YET, Column, Entry, Link, Record, Section, Sheet, Table, Term, by_key
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _open(facts: FilesFacts) -> Entry:
 
 def _limit(facts: FilesFacts) -> Entry:
     soft, hard = _number(facts.soft_limit), _number(facts.hard_limit)
-    value = {"soft": soft, "hard": hard}
+    value = {"soft": environment.limit(facts.soft_limit or ""), "hard": environment.limit(facts.hard_limit or "")}
     if facts.soft_limit is None:
         return Entry("limit", "-", value)
     shown = facts.soft_limit if soft is None else text.thousands(soft)
