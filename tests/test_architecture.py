@@ -159,6 +159,7 @@ PURE = (
     "sheets/overview.py",
     "sheets/overview_terms.py",
     "sheets/protection.py",
+    "sheets/secret_signs.py",
     "sheets/signals.py",
     "sheets/stacks.py",
     "sheets/thread.py",
