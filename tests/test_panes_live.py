@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+import nobody
 from threadtop.pane_report import NAMES
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.live
 PROGRAM = Path(__file__).parent / "programs" / "inside.py"
-NOBODY = 65534
 
 
 class Known(NamedTuple):
@@ -50,22 +50,9 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
         process.stdin.close()
 
 
-def pane(name: str, pid: int, *more: str, prefix: tuple[str, ...] = ()) -> dict[str, Any]:
+def pane(name: str, pid: int, *more: str, python: tuple[str, ...] = (sys.executable,)) -> dict[str, Any]:
     """What --pane prints as JSON."""
-    command = [
-        *prefix,
-        sys.executable,
-        "-m",
-        "threadtop",
-        "--pane",
-        name,
-        "-d",
-        "0.3",
-        "--once",
-        "--json",
-        "-p",
-        str(pid),
-    ]
+    command = [*python, "-m", "threadtop", "--pane", name, "-d", "0.3", "--once", "--json", "-p", str(pid)]
     done = subprocess.run([*command, *more], capture_output=True, text=True, timeout=60, check=False)
     assert not done.returncode, done.stderr
     shown = json.loads(done.stdout)
@@ -235,24 +222,61 @@ def test_stacks(known: Known) -> None:
     assert {known.pid, known.said["read"], known.said["spin"]} <= set(frames)
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
+@pytest.fixture(scope="module")
+def as_nobody() -> Iterator[tuple[str, ...]]:
+    """How threadtop is started as nobody."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root can become nobody, with setpriv")
+    try:
+        with nobody.python() as command:
+            yield command
+    except nobody.NoPythonError as error:
+        pytest.skip(str(error))
+
+
+ANOTHERS = "it is another user's process"
+DENIED = {
+    "overview": {"io", "exe", "cwd", "root", "ns"},
+    "thread": {"syscall", "io", "stack"},
+    "files": {"fd"},
+    "memory": {"syscall", "maps"},
+    "signals": {"timers", "fd"},
+    "environment": {"environ"},
+}
+
+
 @pytest.mark.parametrize("name", [name for name in sorted(NAMES) if name != "stacks"])
-def test_another_users_process(name: str, known: Known, tmp_path: Path) -> None:
-    """As nobody every pane still says something, and what it cannot read names the rule and what would lift it."""
-    prefix = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "env", f"HOME={tmp_path}")
-    probe = subprocess.run(
-        [*prefix, sys.executable, "-c", "import threadtop"], capture_output=True, check=False, timeout=60
-    )
-    if probe.returncode:
-        pytest.skip("nobody may not read this Python")
-    shown = pane(name, known.pid, prefix=prefix)
-    for denial in shown["denied"]:
-        assert denial["what"]
-        assert denial["rule"]
-    if name in {"overview", "files", "memory", "thread", "environment"}:
-        assert {denial["rule"] for denial in shown["denied"]} == {"it is another user's process"} | (
-            {"only CAP_SYS_ADMIN may read a kernel stack"} if name == "thread" else set()
-        )
+def test_another_users_process(name: str, known: Known, as_nobody: tuple[str, ...]) -> None:
+    """As nobody every pane says what anyone may know; what it cannot read names the rule and what would lift it."""
+    shown = pane(name, known.pid, python=as_nobody)
+    rules = {denial["what"]: (denial["rule"], denial["remedy"]) for denial in shown["denied"]}
+    assert rules.keys() == DENIED.get(name, set())
+    if "stack" in rules:
+        assert rules.pop("stack") == ("only CAP_SYS_ADMIN may read a kernel stack", "run threadtop as root")
+    assert {rule for rule, _ in rules.values()} <= {ANOTHERS}
+    assert all(remedy for _, remedy in rules.values())
+    anyones = {
+        "overview": lambda: shown["now"]["threads"]["count"] == 5 and shown["memory"]["rss_bytes"] > 1 << 20,
+        "threads": lambda: len(shown["threads"]) == 5,
+        "thread": lambda: shown["identity"]["tid"]["tid"] == known.pid,
+        "files": lambda: shown["summary"]["open"] >= len(os.listdir(f"/proc/{known.pid}/fd")),
+        "memory": lambda: shown["totals"]["vsize_bytes"] > shown["totals"]["rss_bytes"] > 1 << 20,
+        "signals": lambda: shown["signals"]["pending"] == ["USR2"],
+        "protection": lambda: shown["identity"]["uids"]["real"] == 0,
+        "children": lambda: known.said["child"] in {row["pid"] for row in shown["processes"]},
+        "environment": lambda: table(shown, "limits", "limit")["Max open files"]["used"] is not None,
+        "findings": lambda: shown["findings"] is not None,
+    }
+    assert anyones[name]()
+
+
+def test_text_for_another_user(known: Known, as_nobody: tuple[str, ...]) -> None:
+    """What may not be read is said above all else, and by which rule below."""
+    command = [*as_nobody, "-m", "threadtop", "--pane", "files", "--once", "-d", "0.1", "-p", str(known.pid)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines()[0].strip().startswith("not readable: fd")
+    assert ANOTHERS in done.stdout
+    assert done.stderr == ""
 
 
 def test_a_kernel_thread() -> None:

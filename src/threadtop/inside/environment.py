@@ -57,10 +57,15 @@ class EnvironmentReader:
             is_cut=raw is not None and len(raw) > MOST_BYTES,
             limits=access.parsed("limits", parse.parse_limits) or {},
             status=status,
-            descriptors=access.attempt("fd", lambda: self._reader.descriptor_count(asked.pid)),
+            descriptors=self._descriptors(access),
             user_threads=sum(len(one.threads) for one in same_user) if is_whole else None,
             denials=tuple(access.denials.values()),
         )
+
+    def _descriptors(self, access: Access) -> int | None:
+        """How many are open; where only their owner may list them, how many numbers are taken."""
+        taken = access.attempt("fd size", lambda: self._reader.descriptors_taken(access.pid) or 0)
+        return taken or access.attempt("fd", lambda: self._reader.descriptor_count(access.pid))
 
     def close(self) -> None:
         """Nothing is kept."""
