@@ -171,6 +171,15 @@ def _until(is_so: Callable[[], bool]) -> bool:
     return False
 
 
+def pane(name: str, pid: int, *more: str) -> dict[str, Any]:
+    """What --pane prints as JSON."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert cli.main(["--pane", name, "--once", "--json", "-d", "0.1", "-p", str(pid), *more]) == 0
+    shown: dict[str, Any] = json.loads(said.getvalue())
+    return shown
+
+
 class Target(NamedTuple):
     """A server that runs, and its panes as --pane prints them."""
 
@@ -180,11 +189,7 @@ class Target(NamedTuple):
 
     def pane(self, name: str, *more: str) -> dict[str, Any]:
         """The document of a pane; nothing of it was denied, or the test cannot say anything."""
-        said = io.StringIO()
-        pid = self.top if name == "children" else self.pid
-        with contextlib.redirect_stdout(said):
-            assert cli.main(["--pane", name, "--once", "--json", "-d", "0.1", "-p", str(pid), *more]) == 0
-        shown: dict[str, Any] = json.loads(said.getvalue())
+        shown = pane(name, self.top if name == "children" else self.pid, *more)
         denied = [denial["rule"] for denial in shown["denied"] if denial["what"] != "stack"]  # which only root may
         if denied:
             pytest.skip(f"denied here: {denied[0]}")

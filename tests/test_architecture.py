@@ -152,6 +152,7 @@ PURE = (
     "procfs/signals.py",
     "procfs/smaps.py",
     "sheets/children.py",
+    "sheets/endings.py",
     "sheets/environment.py",
     "sheets/file_words.py",
     "sheets/files.py",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 import nobody
+from servers import pane
 from threadtop.pane_report import NAMES
 
 if TYPE_CHECKING:
@@ -50,14 +51,12 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
         process.stdin.close()
 
 
-def pane(name: str, pid: int, *more: str, python: tuple[str, ...] = (sys.executable,)) -> dict[str, Any]:
-    """What --pane prints as JSON."""
-    command = [*python, "-m", "threadtop", "--pane", name, "-d", "0.3", "--once", "--json", "-p", str(pid)]
-    done = subprocess.run([*command, *more], capture_output=True, text=True, timeout=60, check=False)
+def pane_as(python: tuple[str, ...], name: str, pid: int) -> dict[str, Any]:
+    """What --pane prints as JSON for another user."""
+    command = [*python, "-m", "threadtop", "--pane", name, "-d", "0.1", "--once", "--json", "-p", str(pid)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert not done.returncode, done.stderr
-    shown = json.loads(done.stdout)
-    assert isinstance(shown, dict)
-    return shown
+    return dict(json.loads(done.stdout))
 
 
 def table(shown: dict[str, Any], key: str, by: str) -> dict[Any, dict[str, Any]]:
@@ -248,7 +247,7 @@ DENIED = {
 @pytest.mark.parametrize("name", [name for name in sorted(NAMES) if name != "stacks"])
 def test_another_users_process(name: str, known: Known, as_nobody: tuple[str, ...]) -> None:
     """As nobody every pane says what anyone may know; what it cannot read names the rule and what would lift it."""
-    shown = pane(name, known.pid, python=as_nobody)
+    shown = pane_as(as_nobody, name, known.pid)
     rules = {denial["what"]: (denial["rule"], denial["remedy"]) for denial in shown["denied"]}
     assert rules.keys() == DENIED.get(name, set())
     if "stack" in rules:
@@ -279,9 +278,68 @@ def test_text_for_another_user(known: Known, as_nobody: tuple[str, ...]) -> None
     assert done.stderr == ""
 
 
+ENDINGS = ("overview", "thread", "files", "memory", "signals", "environment")
+OTHERS = ("threads", "protection", "children", "findings")
+
+
 def test_a_kernel_thread() -> None:
-    """It has no files, no memory, no environment: each pane says what there is, without a failure."""
+    """It has no files, no memory, no environment: each pane says what there is, and why there is no more."""
     if not Path("/proc/2/task").exists():
         pytest.skip("no kernel threads are to be seen here (a container)")
-    for name in ("overview", "files", "memory", "thread", "signals", "protection", "children", "environment"):
-        assert pane(name, 2)["pane"] == name
+    for name in (*ENDINGS, *OTHERS):
+        shown = pane(name, 2)
+        assert shown["pane"] == name
+        if name in ENDINGS and name != "thread":
+            assert shown["notes"][0].startswith("a thread of the kernel: "), name
+
+
+def test_a_zombie() -> None:
+    """Of what has ended and is not reaped each pane says so, and who would have to."""
+    code = "import os; pid = os.fork(); pid or os._exit(0); print(pid, flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        deadline = time.monotonic() + 60
+        while "Z" not in Path(f"/proc/{pid}/stat").read_text(encoding="ascii") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for name in (*ENDINGS, *OTHERS):
+            shown = pane(name, pid)
+            assert shown["pane"] == name
+            if name in ENDINGS:
+                assert f"it has ended, and its parent {process.pid} has not reaped it yet" in shown["notes"][0], name
+        process.communicate(b"\n")
+
+
+def test_a_deleted_executable(tmp_path: Path) -> None:
+    """Of a program that was deleted while it runs every pane is there; where it shows, it is said to be gone."""
+    program = tmp_path / "gone"
+    shutil.copy("/bin/sleep", program)
+    with subprocess.Popen([program, "600"]) as process:
+        try:
+            program.unlink()
+            shown = {name: pane(name, process.pid) for name in (*ENDINGS, *OTHERS)}
+        finally:
+            process.kill()
+    assert shown["overview"]["identity"]["executable"] == f"{program} (deleted)"
+    assert f"{program} (deleted)" in {row["file"] for row in shown["memory"]["files"]}
+    assert all(document["denied"] == [] for name, document in shown.items() if name != "thread")
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None or os.geteuid() != 0, reason="needs root and unshare")
+def test_another_pid_namespace() -> None:
+    """A process that has another pid inside is shown by ours, with what it is called inside."""
+    command = ["unshare", "-p", "-f", "--mount-proc", sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while not children.read_text(encoding="ascii") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if not children.read_text(encoding="ascii"):
+            pytest.skip("unshare does not start anything here")
+        pid = int(children.read_text(encoding="ascii"))
+        shown = {name: pane(name, pid) for name in (*ENDINGS, *OTHERS)}
+        process.communicate(b"\n")
+    assert shown["overview"]["identity"]["inner_pids"] == [pid, 1]
+    assert [row["tid"] for row in shown["threads"]["threads"]] == [pid]
+    assert pid in {row["pid"] for row in shown["children"]["processes"]}
+    assert all(document["denied"] == [] for document in shown.values())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from threadtop import text
 from threadtop.inside.environment import EnvironmentFacts
-from threadtop.sheets import secret_signs
+from threadtop.sheets import endings, secret_signs
 from threadtop.sheets.sheet import NOT_YET, Column, Record, Request, Section, Sheet, Table, Term, by_key
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def sheet(subject: Subject) -> Sheet:
     facts = subject.facts
     if not isinstance(facts, EnvironmentFacts):
         return NOT_YET
-    return Sheet((_limits(facts), _environment(facts, shows_secrets="secrets" in subject.wants)), denials=facts.denials)
+    notes = endings.why(subject.process, "it was started without an environment", "its environment is gone")
+    made = _environment(facts, shows_secrets="secrets" in subject.wants)
+    return Sheet((_limits(facts), made), notes, facts.denials)
 
 
 # -- limits ------------------------------------------------------------------------------------
@@ -158,7 +160,10 @@ def _amount(value: float | None, unit: str) -> str:
 
 def _environment(facts: EnvironmentFacts, *, shows_secrets: bool) -> Section:
     if facts.variables is None:
-        return Section("environment", "Environment", notes=("may not be read: see below",))
+        is_denied = any(one.what == "environ" for one in facts.denials)
+        return Section(
+            "environment", "Environment", notes=("may not be read: see below" if is_denied else "it has none",)
+        )
     records = []
     masked = 0
     for name, value in sorted(facts.variables):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from threadtop import export, text
 from threadtop.inside.overview import OverviewFacts
 from threadtop.sample import TICK_NS
+from threadtop.sheets import endings
 from threadtop.sheets.overview_terms import TERMS as TERMS  # noqa: PLC0414 found here, too
 from threadtop.sheets.sheet import NOT_YET, Entry, Link, Section, Sheet
 from threadtop.snapshot import POLICIES
@@ -56,6 +57,7 @@ def sheet(subject: Subject) -> Sheet:
             Section("accounting", "Since it started", tuple(_accounting(subject, facts))),
             Section("confinement", "Cgroup and namespaces", tuple(_confinement(facts))),
         ),
+        endings.why(subject.process, "it has no program and no memory of its own", "its figures are the last ones"),
         denials=facts.denials,
     )
 

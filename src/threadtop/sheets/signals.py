@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from threadtop import text, waits
 from threadtop.inside.signals import SignalFacts
 from threadtop.procfs import signals
+from threadtop.sheets import endings
 from threadtop.sheets.sheet import NOT_YET, Column, Entry, Link, Record, Section, Sheet, Table, Term, by_key
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ _CLOCKS: Final = {
     9: "boottime alarm",
     11: "TAI",
 }
+_NEARLY_ALL: Final = 48  # signals
 _CLOCK_BITS, _CLOCK_OF_THREAD = 3, 4  # include/linux/posix-timers.h
 _MOST_TIDS: Final = 8  # of those with one mask that are named
+
+HIDDEN: Final = "may not be read: see below"
 
 TERMS: Final = by_key(
     Term(
@@ -175,6 +179,7 @@ def sheet(subject: Subject) -> Sheet:
             _timers(facts),
             _timerfds(facts),
         ),
+        endings.why(subject.process, "signals do not reach it", "it takes no signals, not even KILL"),
         denials=facts.denials,
     )
 
@@ -243,9 +248,10 @@ def _dispositions(facts: SignalFacts) -> Table:
         for name in signals.names(mask) or ():
             blocked[name] = blocked.get(name, 0) + 1
     # A library that blocks all signals in its threads is no reason to list them all.
-    others = [name for name in signals.NAMES if name not in _ASKED_FOR and name in caught | ignored]
+    told = caught if len(ignored) >= _NEARLY_ALL else caught | ignored  # as threads of the kernel do
+    others = [name for name in signals.NAMES if name not in _ASKED_FOR and name in told]
     numbers = {signals.name(number): number for number in range(1, signals.MOST + 1)}
-    real_time = [name for name in numbers if name not in signals.NAMES and name in caught | ignored]
+    real_time = [name for name in numbers if name not in signals.NAMES and name in told]
     records = []
     for name in (*_ASKED_FOR, *others, *real_time):
         what, by = effect(name, caught, ignored), blocked.get(name, 0)
@@ -292,7 +298,8 @@ def _clock(number: int | None) -> str:
 
 def _timers(facts: SignalFacts) -> Section:
     if facts.timers is None:
-        return Section("timers", "POSIX timers", notes=("may not be read, or this kernel does not list them",))
+        is_denied = any(one.what == "timers" for one in facts.denials)
+        return Section("timers", "POSIX timers", notes=(HIDDEN if is_denied else "this kernel does not list them",))
     records = [
         Record(
             one.number,
@@ -307,7 +314,7 @@ def _timers(facts: SignalFacts) -> Section:
 
 def _timerfds(facts: SignalFacts) -> Section:
     if facts.timerfds is None:
-        return Section("timerfds", "Timer descriptors", notes=("may not be read: see below",))
+        return Section("timerfds", "Timer descriptors", notes=(HIDDEN if facts.denials else "it has none",))
     records = [
         Record(
             one.fd,

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from threadtop import text, waits
+from threadtop.sheets import endings
 from threadtop.sheets.sheet import Entry, Link
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ _OPERATIONS: Final = {0: "wait", 6: _PI, 9: "wait", 11: "wait, then requeue", 13
 
 def entries(subject: Subject, row: ThreadRow, facts: ThreadFacts) -> Iterator[Entry]:
     """The call, what its arguments mean, where it was made, and the registers as they are."""
+    if endings.is_over(row):
+        yield Entry("call", "none: it has ended", None)
+        return
     blocked = call_of(row, facts)
     if blocked is None:
         words = "none: a kernel thread makes no calls" if row.kernel else text.UNKNOWN
