@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MASK: Final = "********"
 SECRETS: Final = Request("v", "secrets", "secrets", "show values that look like secrets, or mask them again")
+_ATTACHED: Final = "attached: what else its user runs is not counted; without -p it is"
 UNLIMITED: Final = "unlimited"
 NEAR, FULL = 80.0, 95.0  # % of a limit from which it is news, and a danger
 
@@ -135,9 +136,9 @@ def _limits(facts: EnvironmentFacts) -> Section:
         *(Column(key, 12, right=True) for key in ("used", "used_pct", "soft")),
         Column("hard", 12, right=True, is_spare=True),
     )
-    return Section(
-        "limits", "Limits, the fullest first", table=Table((*columns, Column("unit", 10, is_spare=True)), records)
-    )
+    notes = () if facts.user_threads is not None else (_ATTACHED,)
+    table = Table((*columns, Column("unit", 10, is_spare=True)), records)
+    return Section("limits", "Limits, the fullest first", table=table, notes=notes)
 
 
 def limit(words: str) -> int | str | None:
