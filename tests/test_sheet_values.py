@@ -8,9 +8,10 @@ import scripted
 import scripted_environment
 import scripted_memory
 import scripted_sheets
-from builders import process_row, snapshot
+from builders import process_row, snapshot, thread_row
+from threadtop.inside.asked import Denial
 from threadtop.inside.children import ChildrenFacts, Relative
-from threadtop.sheets import BY_NAME, children, environment, overview, secret_signs, signals
+from threadtop.sheets import BY_NAME, children, endings, environment, overview, secret_signs, signals
 from threadtop.sheets.sheet import Record, Sheet, Subject
 from threadtop.sheets.stacks import StacksFacts, Trace
 from threadtop.sheets.stacks import sheet as stacks_sheet
@@ -152,10 +153,24 @@ def test_the_fullest_limit_comes_first() -> None:
 
 
 def test_denied_environments_say_so() -> None:
-    """Without the right to read it there are no rows and a word."""
-    sheet = made("environment", scripted_environment.facts()._replace(variables=None))
+    """Without the right to read it there are no rows and a word; what has none is not said to be denied."""
+    denied = (Denial("environ", "it is another user's process"),)
+    sheet = made("environment", scripted_environment.facts()._replace(variables=None, denials=denied))
     assert sheet.sections[1].table is None
     assert "may not be read" in sheet.sections[1].notes[0]
+    none = made("environment", scripted_environment.facts()._replace(variables=None))
+    assert none.sections[1].notes == ("it has none",)
+
+
+def test_what_has_ended_says_so() -> None:
+    """By its parent that has not reaped it; a main thread may end before the others, and a kernel thread has little."""
+    ended, alive = thread_row(100, state="Z"), thread_row(101, state="S")
+    words = ("no files", "all is gone")
+    process = process_row(100, ended, state="Z")._replace(ppid=7)
+    assert endings.why(process, *words) == ("it has ended, and its parent 7 has not reaped it yet: all is gone",)
+    assert endings.why(process_row(100, ended, alive, state="Z"), *words) == ()
+    assert endings.why(process_row(100, alive), *words) == ()
+    assert endings.why(process_row(100, alive)._replace(kernel=True), *words) == ("a thread of the kernel: no files",)
 
 
 # -- memory ----------------------------------------------------------------------------------------------
