@@ -253,9 +253,9 @@ def test_what_there_is_no_time_for_comes_in_the_next_reading(fake: Fake, monkeyp
     fake.files.descriptor_protocol = lambda _pid, _fd: "UDP"  # type: ignore[method-assign]
     monkeypatch.setattr(fake.reader._ends, "unix_peer", lambda _, inode: (inode ^ 1, ""))
     words: list[list[str]] = []
-    sample = fake.blocked.sample(3.0)._replace(blocked={})
     is_pending = True
     while is_pending:
+        sample = fake.blocked.sample(3 + len(words) / 10)._replace(blocked={})  # before any table is due again
         facts = fake.reader.read(Asked("files", 100), sample)
         assert [one.fd for one in facts.page] == [3, 4, 5, 6]
         words.append([file_words.target(one) for one in facts.page])

@@ -127,18 +127,22 @@ class Ends:
                 continue
             if self._at_ns - table.at_ns < max(self._refresh_ns, table.gap_ns):
                 return sockets.socket(name, table.lines[inode])
+        sought_ns = self._sought.get((namespace, inode), self._at_ns)
         for name in names:
             table = self._tables.get((namespace, name))
             if table is None or self._at_ns - table.at_ns >= table.gap_ns:
                 if is_over():
+                    self._sought[namespace, inode] = sought_ns
                     return None
                 table = self._tables[namespace, name] = self._read_table(pid, name)
             if inode in table.lines:
+                self._sought.pop((namespace, inode), None)
                 return sockets.socket(name, table.lines[inode])
-        sought_ns = self._sought.setdefault((namespace, inode), self._at_ns)
         if all(self._tables[namespace, name].at_ns >= sought_ns for name in names):
             self._missing[namespace, inode] = self._at_ns
-            del self._sought[namespace, inode]
+            self._sought.pop((namespace, inode), None)
+        else:
+            self._sought[namespace, inode] = sought_ns
         return None
 
     def is_missing(self, pid: int, inode: int) -> bool:
