@@ -120,7 +120,7 @@ class MemoryReader:
             self._list(asked, tid, access, turn)
             self._sum_up(asked, turn)
             measured = self._measure(asked, tid, access, turn)
-            if measured is not None and measured.is_complete:
+            if measured is not None and measured.is_complete and not turn.is_over():
                 self._sum_up(asked, turn)
             listed = self._listing.told(asked.part, by_address=BY_ADDRESS in asked.wants) if self._listing else None
         listing = self._listing
