@@ -191,9 +191,9 @@ class ProcessScreen(TableScreen):
             self._row = row
         if self._row is None:
             return
-        opened = Opened(snapshot, self._row, self.app.history)
-        self.title_lines.opened = opened
         self.title_lines.ended |= bool(self.app.status.ended)
+        opened = Opened(snapshot, self._row, self.app.history, self.title_lines.ended)
+        self.title_lines.opened = opened
         self.title_lines.paused = self.app.status.paused
         self.title_lines.trail = self._trail()
         self.title_lines.repaint()
