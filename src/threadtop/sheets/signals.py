@@ -291,8 +291,8 @@ def _clock(number: int | None) -> str:
     if number is None:
         return text.UNKNOWN
     if number < 0:
-        whose = ~(number >> _CLOCK_BITS)
-        return f"CPU of {'thread' if number & _CLOCK_OF_THREAD else 'process'} {whose or 'itself'}"
+        whose, kind = ~(number >> _CLOCK_BITS), "thread" if number & _CLOCK_OF_THREAD else "process"
+        return f"CPU of {kind} {whose}" if whose else f"CPU of the {kind}"
     return _CLOCKS.get(number, str(number))
 
 
