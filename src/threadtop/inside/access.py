@@ -13,13 +13,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from threadtop.procfs.reader import ProcReader
+    from threadtop.sample import ProcessSample
 
 _Result = TypeVar("_Result")
 _ATTACH: Final = frozenset({"syscall", "mem"})  # PTRACE_MODE_ATTACH, where Yama has a say; the others want READ
+ENDED: Final = frozenset({"Z", "X"})
 _KERNEL_ONLY: Final = {
     "stack": Denial("stack", "only CAP_SYS_ADMIN may read a kernel stack", "run threadtop as root"),
 }
 _SCOPE: Final = "sys/kernel/yama/ptrace_scope"
+
+
+def living(process: ProcessSample) -> int:
+    """A task that has what threads share: a main thread that has ended before the others has no memory, no files."""
+    main = process.threads.get(process.pid)
+    if (main.state if main is not None else process.state) not in ENDED:
+        return process.pid
+    return next((tid for tid, thread in process.threads.items() if thread.state not in ENDED), process.pid)
 
 
 class Access:

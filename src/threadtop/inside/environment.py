@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.errors import GoneError
-from threadtop.inside.access import Access
+from threadtop.inside.access import Access, living
 from threadtop.procfs import parse
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ class EnvironmentReader:
     def read(self, asked: Asked, sample: Sample) -> EnvironmentFacts:
         """The environment and limits; raises GoneError."""
         process = sample.processes[asked.pid]
-        access = Access(self._reader, asked.pid, process.uid)
+        access = Access(self._reader, living(process), process.uid)
         status = access.parsed("status", parse.parse_status)
         if status is None:
             raise GoneError(str(asked.pid))
-        raw = access.attempt("environ", lambda: self._reader.read_most(asked.pid, "environ", MOST_BYTES + 1))
+        raw = access.attempt("environ", lambda: self._reader.read_most(access.pid, "environ", MOST_BYTES + 1))
         is_whole = len(sample.processes) > 1  # attached runs see the attached processes only
         same_user = [one for one in sample.processes.values() if one.uid == process.uid]
         return EnvironmentFacts(

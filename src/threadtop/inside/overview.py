@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import cgroups
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
-from threadtop.inside.access import Access
+from threadtop.inside.access import Access, living
 from threadtop.inside.thread import parse_numbers
 from threadtop.procfs import parse
 from threadtop.procfs.smaps import Usage, parse_rollup
@@ -100,11 +100,14 @@ class OverviewReader:
             self._forget()
             self._whose = pid, process.start_ticks
             self._began_ns = sample.at_ns
-        access = Access(self._reader, pid, process.uid)
-        status = access.parsed("status", parse.parse_status)
-        raw = access.read("stat")
+        main = Access(self._reader, pid, process.uid)
+        status, raw = main.parsed("status", parse.parse_status), main.read("stat")
         if status is None or raw is None:
             raise GoneError(str(pid))
+        access = Access(self._reader, living(process), process.uid)
+        if access.pid != pid:
+            shared = access.parsed("status", parse.parse_status) or {}
+            status = {**status, **{key: value for key, value in shared.items() if key.startswith(("Vm", "Rss"))}}
         self._count(process, sample.at_ns)
         siblings = self._siblings(sample, process)
         self._measure(access, [one.pid for one in siblings])
@@ -178,7 +181,7 @@ class OverviewReader:
         if now - self._usages.get(pid, (-ROLLUP_S, None))[0] < ROLLUP_S:
             return
         before = time.thread_time()
-        if pid == access.pid:
+        if pid == self._whose[0]:
             usage = access.parsed("smaps_rollup", parse_rollup)
         else:
             try:
