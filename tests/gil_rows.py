@@ -59,7 +59,7 @@ FOUR = tuple(thread(100 + at, 24.5, waits) for at, waits in enumerate((70.0, 71.
 def estimate(*waits: float, looks: int = 10, **said: object) -> ProcessRow:
     """A process whose waits were inferred."""
     threads = [thread(100 + at, None, Estimate(wait), asleep=None, runq=None) for at, wait in enumerate(waits)]
-    known: dict[str, object] = {"verdict": "gil", "sleeps": SleepTally(5, 2, 1, 30, 0)}
+    known: dict[str, object] = {"verdict": "gil", "sleeps": SleepTally(5, 2, 1, 30, 0, 9)}
     known |= {"grade": "estimate", "is_enabled": None, "locks": (), "switches_per_s": None, "samples": looks}
     waiters = Estimate(sum(waits) / 100)
     return python(*threads, **{**known, "utilisation_pct": Estimate(100.0), "waiters": waiters, **said})

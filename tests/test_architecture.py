@@ -39,6 +39,8 @@ ROOMS = {
     "host_rows": 2,
     "roles": 2,
     "rates": 2,
+    "meaning": 2,
+    "moment": 2,
     "waits": 2,
     "time_rows": 2,
     "lock_rows": 2,
@@ -63,6 +65,7 @@ ROOMS = {
     "native_stacks": 4,
     "traces": 4,
     "feed": 4,
+    "recording": 4,
     "tui": 5,
     "config": FRONT,
     "targets": FRONT,
@@ -70,6 +73,9 @@ ROOMS = {
     "gil_report": FRONT,
     "explain": FRONT,
     "pane_report": FRONT,
+    "record_command": FRONT,
+    "replay_command": FRONT,
+    "export_command": FRONT,
     "arguments": FRONT,
     "outputs": FRONT,
     "cli": FRONT,
@@ -87,6 +93,11 @@ PURE = (
     "host_rows.py",
     "roles.py",
     "rates.py",
+    "meaning.py",
+    "moment.py",
+    "recording/facts.py",
+    "recording/format.py",
+    "recording/times.py",
     "waits.py",
     "procfs/reasons.py",
     "blocked.py",
@@ -158,8 +169,12 @@ PURE = (
     "sheets/files.py",
     "sheets/memory.py",
     "sheets/overview.py",
+    "sheets/overview_family.py",
     "sheets/overview_terms.py",
+    "procfs/containers.py",
+    "procfs/pagemap.py",
     "sheets/protection.py",
+    "sheets/recorded.py",
     "sheets/secret_signs.py",
     "sheets/signals.py",
     "sheets/stacks.py",
@@ -170,7 +185,11 @@ PURE = (
     "sheets/sheet.py",
 )
 IMPURE = {"os", "time", "threading", "socket", "subprocess", "psutil", "sys", "pathlib", "io"}
-ALLOWED = {("sample.py", "os")}  # the sizes of a page and a tick, which are constants of the machine
+ALLOWED = {
+    ("sample.py", "os"),  # the sizes of a page and a tick, which are constants of the machine
+    ("procfs/pagemap.py", "sys"),  # its byte order
+    ("recording/facts.py", "sys"),
+}
 
 
 def modules() -> list[Path]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import ruled
 from builders import host_row, snapshot
 from gil_rows import FOUR, HOG, PROBLEM, estimate, found, kinds, late, lock, python, thread
 from threadtop.findings import diagnose
@@ -102,6 +103,12 @@ def test_an_estimate_says_about() -> None:
 def test_an_estimate_needs_sleeps_that_show_the_interval(verdict: str | None) -> None:
     """By counters alone a native lock looks the same: no finding without a peak at 5 ms."""
     assert kinds(estimate(70, 71, verdict=verdict)) == []
+
+
+def test_an_estimate_must_hold() -> None:
+    """One look may be chance: a problem that is inferred is said after three seconds, a read one at once."""
+    assert [ruled.kinds(snapshot(estimate(70, 71)), seconds) for seconds in (1, 2, 3)] == [[], [], ["gil-bound"]]
+    assert ruled.kinds(snapshot(python(*FOUR)), 1) == ["gil-bound"]
 
 
 def test_an_estimate_needs_looks() -> None:

@@ -89,6 +89,18 @@ def test_who_runs_on_has_got_a_lock(ran_us: int | None, field: str) -> None:
     assert tallied(iter([slept]), SleepTally()) == SleepTally(**{field: 1})
 
 
+def test_who_asked_and_was_back_at_once_was_answered() -> None:
+    """Its next sleep was short, or within the step; only after a sleep of 5 ms with a short run."""
+    asleep = [(0, 1, 0, 7), (0.25, 1.25, 0, 7), (5, 1.25, 0, 7)]
+    assert tallied(sleeps(readings(*asleep, (5.25, 1.375, 0, 9))), SleepTally()) == SleepTally(sharp=1, answered=1)
+    asked = (*asleep, (5.25, 1.375, 0, 8))
+    at_once, as_long = (5.75, 1.375, 0, 9), ((10.25, 1.375, 0, 8), (10.5, 1.5, 0, 9))
+    assert tallied(sleeps(readings(*asked, at_once)), SleepTally(sharp=2, answered=1)) == SleepTally(1, 0, 0, 3, 0, 2)
+    assert tallied(sleeps(readings(*asked, *as_long)), SleepTally()) == SleepTally(sharp=2)
+    assert tallied(iter([Slept(5 * MS, 5 * MS, MS, is_answered=True)]), SleepTally()) == SleepTally(other=1)
+    assert tallied(iter([Slept(3 * MS, 3 * MS, 0, is_answered=True)]), SleepTally()) == SleepTally(other=1)
+
+
 def test_a_run_tells_nothing_of_other_sleeps() -> None:
     """What is not 5 ms long is counted by its length alone."""
     lengths = (999, 4000, 4849, 5400, 6250)

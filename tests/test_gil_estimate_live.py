@@ -55,7 +55,7 @@ def estimated(source: LiveSource, pid: int, least_sleeps: int) -> tuple[GilRow, 
         time.sleep(0.1)
         shots.append(source.read(Interest(attached=frozenset({pid}), gil=frozenset({pid}), everything=True)))
         gil = shots[-1].processes[pid].gil
-        return gil is not None and gil.sleeps is not None and sum(gil.sleeps) >= least_sleeps
+        return gil is not None and gil.sleeps is not None and gil.sleeps.short + gil.sleeps.lasting >= least_sleeps
 
     until(is_enough, "sleeps")
     gil = shots[-1].processes[pid].gil

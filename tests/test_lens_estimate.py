@@ -116,15 +116,15 @@ def beside(
     return shown(at(before, *first), at(now, *new))[-1]
 
 
-PEAK = SleepTally(20, 3, 1, 8, 0)
+PEAK = SleepTally(20, 3, 1, 8, 0, 2)
 
 
 def test_sleeps_of_those_that_seem_to_wait_are_judged() -> None:
     """Only theirs, and only of the window: they add up to the verdict on the row."""
     found = row(beside(PEAK))
-    assert (found.verdict, found.sleeps) == ("gil", SleepTally(60, 9, 3, 24, 0))
-    found = row(beside(PEAK, old=SleepTally(20, 3, 1, 8, 0)))
-    assert (found.verdict, found.sleeps) == ("unclear", SleepTally(0, 0, 0, 0, 0))
+    assert (found.verdict, found.sleeps) == ("gil", SleepTally(60, 9, 3, 24, 0, 6))
+    found = row(beside(PEAK, old=SleepTally(20, 3, 1, 8, 0, 2)))
+    assert (found.verdict, found.sleeps) == ("unclear", SleepTally())
     assert share(beside(SleepTally(90))).wait_pct == pytest.approx(70)  # it cannot be told: the share stays
 
 

@@ -33,14 +33,29 @@ from threadtop.sample import SleepTally
     ],
 )
 def test_the_verdict(found: SleepTally, said: str) -> None:
-    """At and around each threshold."""
-    assert verdict(found) == said
+    """At and around each threshold, of many threads."""
+    assert verdict(found, 5) == said
+
+
+@pytest.mark.parametrize(
+    ("answered", "threads", "said"),
+    [
+        pytest.param(0, 2, "unclear", id="a native lock of 5 ms"),
+        pytest.param(1, 2, "unclear", id="less than one in a hundred"),
+        pytest.param(2, 2, "gil", id="one in a hundred"),
+        pytest.param(0, 4, "unclear", id="few threads"),
+        pytest.param(0, 5, "gil", id="of many threads one is seldom seen to get it"),
+    ],
+)
+def test_who_asks_for_a_gil_soon_gets_it(answered: int, threads: int, said: str) -> None:
+    """Sleeps of 5 ms, one after the other, are no waits for a GIL if asking for it never helps."""
+    assert verdict(SleepTally(0, 0, 0, 120, 0, answered), threads) == said
 
 
 def test_what_came_since() -> None:
     """Tallies only grow: one that did not is another thread's."""
-    now = SleepTally(5, 4, 3, 2, 1)
-    assert since(SleepTally(1, 1, 1, 1, 1), now) == SleepTally(4, 3, 2, 1, 0)
+    now = SleepTally(5, 4, 3, 2, 1, 1)
+    assert since(SleepTally(1, 1, 1, 1, 1), now) == SleepTally(4, 3, 2, 1, 0, 1)
     assert since(None, now) == now
     assert since(SleepTally(0, 0, 0, 0, 2), now) == now
 
@@ -58,6 +73,9 @@ def test_in_words() -> None:
     doubtful = gil._replace(verdict="unclear", sleeps=SleepTally(90, 9, 0, 1, 0))
     said = words(doubtful)
     assert said.startswith("this may be a native lock as well: of 100 sleeps 10 were over 1 ms, 1 of them 5 ms")
+    assert said.endswith("beside a thread that computes")
+    unanswered = doubtful._replace(sleeps=SleepTally(0, 0, 2, 60, 0))
+    assert words(unanswered).endswith(", but none that asks is soon answered, as one would be")
     assert words(doubtful._replace(sleeps=SleepTally())).endswith("how long its threads sleep has not been seen")
     other = gil._replace(verdict="other", sleeps=SleepTally(2, 1, 0, 0, 20), waiters=0.0)
     assert words(other).startswith("its threads wait for something else than the GIL: 20 of 21 sleeps over 1 ms")

@@ -235,7 +235,7 @@ def as_nobody() -> Iterator[tuple[str, ...]]:
 
 ANOTHERS = "it is another user's process"
 DENIED = {
-    "overview": {"io", "exe", "cwd", "root", "ns"},
+    "overview": {"io", "exe", "cwd", "root", "ns", "maps", "smaps_rollup"},
     "thread": {"syscall", "io", "stack"},
     "files": {"fd"},
     "memory": {"syscall", "maps"},

@@ -33,6 +33,15 @@ class TargetError(ThreadtopError):
     """The process to attach to is not there, or may not be seen."""
 
 
+class RecordingError(ThreadtopError):
+    """A recording that cannot be read or written: no recording, a newer format, damaged, a full disk."""
+
+    @classmethod
+    def damaged(cls, what: str) -> RecordingError:
+        """Something in it is not as it was written; ``what`` says where."""
+        return cls(f"the recording is damaged ({what})", "copy it again from where it was made")
+
+
 class GoneError(Exception):
     """A process or thread ended between two reads (ENOENT or ESRCH on its files)."""
 

@@ -146,6 +146,7 @@ class SleepTally(NamedTuple):
     From ``schedstat``, time in the run queue left out.  ``short`` were under a millisecond, ``sharp`` as long as
     CPython's switch interval of 5 ms as far as the readings can tell, and the thread not seen to run on after it;
     ``near`` missed that by less than a millisecond, ``longer`` outlasted it by more, ``other`` are the rest.
+    ``answered`` are those of the sharp ones after which the thread ran for a moment, slept, and was back at once.
     """
 
     short: int = 0
@@ -153,6 +154,12 @@ class SleepTally(NamedTuple):
     near: int = 0
     sharp: int = 0
     longer: int = 0
+    answered: int = 0
+
+    @property
+    def lasting(self) -> int:
+        """How many lasted a millisecond."""
+        return self.other + self.near + self.sharp + self.longer
 
 
 class GilLock(NamedTuple):
@@ -225,7 +232,7 @@ class Sample(NamedTuple):
     Python processes, ``watch`` what that costs.  ``waits`` holds the processes whose blocked threads are looked at many
     times a second, ``wait_watch`` what that costs.  ``blocked`` says by (pid, tid) what threads sleep in, of those on
     screen and of processes that are looked at closely; ``locks`` holds the futexes of the latter; ``inside`` the facts
-    of the open pane.
+    of the open pane.  ``is_whole``: the pass was over the machine, not over attached processes alone.
     """
 
     at_ns: int
@@ -242,3 +249,4 @@ class Sample(NamedTuple):
     blocked: Mapping[tuple[int, int], BlockedOn] = {}
     locks: Mapping[int, LocksSample] = {}
     inside: Found | None = None
+    is_whole: bool = True

@@ -6,15 +6,14 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Protocol
 
-from threadtop import findings, rates
+from threadtop import findings
 from threadtop.findings.trends import Trends
 from threadtop.findings.wanted import wanted
 from threadtop.gil.watch import Watch
 from threadtop.inside import InsideReader
-from threadtop.lenses.blocked import BlockedLens
-from threadtop.lenses.locks import LocksLens
 from threadtop.lenses.python import WINDOW_S, PythonLens
-from threadtop.lenses.time import TimeLens
+from threadtop.meaning import Meaning
+from threadtop.moment import Moment
 from threadtop.procfs.reader import ProcReader
 from threadtop.sampler import Sampler
 from threadtop.surroundings import Surroundings
@@ -23,7 +22,7 @@ from threadtop.waiting.locks import LocksReader
 from threadtop.waiting.watch import WaitWatch, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from threadtop.interest import Interest
     from threadtop.sample import Sample
@@ -46,7 +45,10 @@ class Source(Protocol):
 
 
 class LiveSource:
-    """The machine it runs on, now: the pass over /proc, the watches, what they mean."""
+    """The machine it runs on, now: the pass over /proc, the watches, what they mean.
+
+    ``keep``, where it is set, is handed each moment in the thread that reads: a recording.
+    """
 
     def __init__(
         self,
@@ -63,18 +65,14 @@ class LiveSource:
         """Take samples from ``sampler``; without a ``watch`` nothing is known of GILs, and so with the others."""
         self._sampler = sampler
         self._watch = watch
-        self._lens = lens or PythonLens()
+        self._meaning = Meaning(lens)
         self._waits = waits
-        self._time_lens = TimeLens()
         self._blocked = blocked
-        self._blocked_lens = BlockedLens()
         self._locks = locks
-        self._locks_lens = LocksLens()
         self._surroundings = surroundings
         self._inside = inside
         self._trends = Trends()
-        self._before: Sample | None = None
-        self._last: Snapshot | None = None
+        self.keep: Callable[[Moment], None] | None = None
 
     def read(self, interest: Interest) -> Snapshot:
         """One pass over /proc, with rates since the one before."""
@@ -87,19 +85,18 @@ class LiveSource:
             sample = _with_reads(
                 sample._replace(inside=self._inside.read(interest.asked, sample)), self._inside.take_reads()
             )
-        raw = self._last = rates.snapshot(self._before, sample, self._last)
-        self._before = sample
+        raw = self._meaning.rates(sample)
         if self._watch is not None:
             self._follow(self._watch, interest, raw)
             sample = sample._replace(gils=self._watch.take(), watch=self._watch.cost())
         if self._waits is not None:
             self._waits.follow(self._wanted_waits(interest, raw))
             sample = sample._replace(waits=self._waits.take(), wait_watch=self._waits.cost())
-        snapshot = self._time_lens.apply(sample, self._lens.apply(sample, raw))
-        snapshot = self._blocked_lens.apply(sample, snapshot)
         places = self._watch.places() if self._watch is not None and sample.locks else {}
-        snapshot = self._locks_lens.apply(sample, snapshot, places)
-        return self._diagnosed(snapshot, interest)
+        snapshot = self._diagnosed(self._meaning.shares(sample, raw, places), interest)
+        if self.keep is not None:
+            self.keep(Moment(sample, places, snapshot.findings))
+        return snapshot
 
     def _diagnosed(self, snapshot: Snapshot, interest: Interest) -> Snapshot:
         """With what the numbers say, and the circumstances that the rules want to know for that."""
@@ -111,7 +108,7 @@ class LiveSource:
     def _follow(self, watch: Watch, interest: Interest, raw: Snapshot) -> None:
         """Those that are looked at come first, then those whose counters smell of contention."""
         # As it starts, threadtop itself looks like one: it is watched only if that is asked for.
-        suspects = self._lens.suspects(raw, watch.strangers() | {os.getpid()})
+        suspects = self._meaning.python.suspects(raw, watch.strangers() | {os.getpid()})
         asked = sorted(interest.gil)
         pids = [*asked, *sorted(suspects - interest.gil)]
         watch.follow({pid: raw.processes[pid].start_ticks for pid in pids if pid in raw.processes})
@@ -154,14 +151,16 @@ def _with_reads(sample: Sample, more: Mapping[str, int]) -> Sample:
 class Deferred:
     """The live source, made in the thread that first reads it: the screen need not wait for it."""
 
-    def __init__(self) -> None:
-        """Nothing is opened yet."""
+    def __init__(self, keep: Callable[[Moment], None] | None = None) -> None:
+        """Nothing is opened yet; ``keep`` is handed each moment."""
+        self._keep = keep
         self._source: LiveSource | None = None
 
     def read(self, interest: Interest) -> Snapshot:
         """As LiveSource."""
         if self._source is None:
             self._source = live()
+            self._source.keep = self._keep
         return self._source.read(interest)
 
     def close(self) -> None:

@@ -9,12 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from threadtop.findings import blocked, busy, cpu, databases, gil, gil_calm, locks, measures, switches, threads
+from threadtop.findings.trends import Candidate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from threadtop.findings.trends import Trends
-    from threadtop.snapshot import Finding, Snapshot
+    from threadtop.snapshot import Finding, ProcessRow, Snapshot
 
 PROBLEM: Final = 50.0  # severity from which a finding is a problem, and not an observation
+ESTIMATE_HELD_S: Final = 3.0  # of a GIL: by then most of the looks that it rests on are others than at first
 
 
 def diagnose(snapshot: Snapshot, trends: Trends | None = None) -> tuple[Finding, ...]:
@@ -25,8 +29,7 @@ def diagnose(snapshot: Snapshot, trends: Trends | None = None) -> tuple[Finding,
     watched = [row for row in snapshot.processes.values() if row.gil is not None]
     found: list[Finding] = []
     if watched:
-        idle_cores = gil.idle_cores(snapshot.host)
-        found += [finding for row in watched for finding in gil.findings(row, idle_cores)]
+        found += _of_gils(watched, gil.idle_cores(snapshot.host), trends)
         found += gil_calm.fine_groups(watched)
     found += locks.deadlocks(snapshot)
     if trends is not None:
@@ -37,3 +40,16 @@ def diagnose(snapshot: Snapshot, trends: Trends | None = None) -> tuple[Finding,
         )
         found += measures.folded(held, trends.close)
     return tuple(sorted(found, key=lambda finding: (-finding.severity, finding.pid, finding.kind)))
+
+
+def _of_gils(watched: Iterable[ProcessRow], idle_cores: float | None, trends: Trends | None) -> list[Finding]:
+    """What was read is said at once; a problem that is an estimate must hold first: one look may be chance."""
+    said: list[Finding] = []
+    doubtful: list[Candidate] = []
+    for row in watched:
+        for finding in gil.findings(row, idle_cores):
+            if trends is None or finding.severity < PROBLEM or row.gil is None or row.gil.grade == "exact":
+                said.append(finding)
+            else:
+                doubtful.append(Candidate(finding, ESTIMATE_HELD_S))
+    return said + (trends.holds(doubtful) if trends else [])

@@ -108,8 +108,7 @@ def _gil_bound(row: ProcessRow, gil: GilRow, idle: float | None) -> Finding | No
         ),
     ]
     if gil.sleeps is not None:
-        lasting = sum(gil.sleeps) - gil.sleeps.short
-        evidence.append(("sleeps of 5 ms", f"{gil.sleeps.sharp} of {lasting} over 1 ms"))
+        evidence.append(("sleeps of 5 ms", f"{gil.sleeps.sharp} of {gil.sleeps.lasting} over 1 ms"))
     if gil.switches_per_s is not None:
         evidence.append(("hand-overs", f"{gil.switches_per_s:,.0f}/s"))
     if idle is not None:

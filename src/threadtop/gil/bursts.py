@@ -3,7 +3,8 @@
 The file is everyone's to read: ns on a CPU, ns in the run queue, times put on a CPU (proc(5)).  The first settles
 as a thread goes to sleep, the last steps as it comes back: so each sleep is known to about a step.  Who waits for
 CPython's GIL sleeps in a timed wait of 5 ms (take_gil(), Python/ceval_gil.c).  When that is over it asks the holder to
-let go, and sleeps again at once; who slept for a native lock then has it, and runs on.
+let go, and sleeps again at once: for a moment, where it is the one that gets it.  Who slept for a native lock then has
+it, and runs on; or finds it taken, and sleeps as long once more.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ NEAR_NS: Final = (4_000_000, 6_250_000)
 # GIL 74 % and more of the sleeps of 5 ms came before less than this, beside native locks held for as long 0 to 33 %.
 # Not so where a lock is always taken again before its waiter is there: he finds it held, and sleeps on as for a GIL.
 BRIEF_NS: Final = 300_000
+_SHARP, _ANSWERED = SleepTally._fields.index("sharp"), SleepTally._fields.index("answered")
 
 
 class Reading(NamedTuple):
@@ -58,12 +60,18 @@ class Reading(NamedTuple):
 class Slept(NamedTuple):
     """A sleep of one thread, no shorter and no longer than this; how long it ran before it came back once more.
 
-    ``ran_ns`` is None where it did not within its readings.
+    ``ran_ns`` is None where it did not within its readings; ``is_answered``: its next sleep was short.
     """
 
     least_ns: int
     most_ns: int
     ran_ns: int | None = None
+    is_answered: bool = False
+
+    @property
+    def length_ns(self) -> int:
+        """The middle of what is possible."""
+        return (self.least_ns + self.most_ns) // 2
 
 
 def sleeps(readings: Sequence[Reading]) -> Iterator[Slept]:
@@ -72,19 +80,22 @@ def sleeps(readings: Sequence[Reading]) -> Iterator[Slept]:
     ended: tuple[Slept, Reading] | None = None  # a sleep whose thread is not known to have come back once more
     for old, now in pairwise(readings):
         if now.slices > old.slices:
-            if ended is not None:
-                yield ended[0]._replace(ran_ns=now.run_ns - ended[1].run_ns)
-                ended = None
+            slept = None
             # More time on a CPU than since the last reading: it had not slept, but its counter stood still, which
             # while a thread runs moves only with the timer tick.
             if began is not None and now.run_ns - began[1].run_ns <= now.at_ns - old.at_ns:
                 queued_ns = now.wait_ns - began[1].wait_ns
                 most_ns = now.at_ns - began[0] - queued_ns
                 slept = Slept(max(0, old.at_ns - began[1].at_ns - queued_ns), max(0, most_ns))
+            if ended is not None:
+                is_answered = slept is not None and slept.length_ns < SHORT_NS
+                yield ended[0]._replace(ran_ns=now.run_ns - ended[1].run_ns, is_answered=is_answered)
+                ended = None
+            if slept is not None:
                 if now.slices == old.slices + 1:
                     ended = slept, old
                 else:  # it ran, slept and came back within the step
-                    yield slept._replace(ran_ns=now.run_ns - old.run_ns)
+                    yield slept._replace(ran_ns=now.run_ns - old.run_ns, is_answered=True)
             began = None
         if now.run_ns != old.run_ns:
             began = old.at_ns, now
@@ -97,7 +108,10 @@ def tallied(found: Iterator[Slept], before: SleepTally) -> SleepTally:
     counts = list(before)
     for slept in found:
         if slept.most_ns - slept.least_ns <= WIDEST_NS:
-            counts[_class((slept.least_ns + slept.most_ns) // 2, slept.ran_ns)] += 1
+            field = _class(slept.length_ns, slept.ran_ns)
+            counts[field] += 1
+            if field == _SHARP and slept.is_answered:
+                counts[_ANSWERED] += 1
     return SleepTally(*counts)
 
 
@@ -108,7 +122,7 @@ def _class(length_ns: int, ran_ns: int | None) -> int:
     if length_ns < NEAR_NS[0]:
         return 1
     if SHARP_NS[0] <= length_ns < SHARP_NS[1]:
-        return 3 if ran_ns is None or ran_ns <= BRIEF_NS else 1
+        return _SHARP if ran_ns is None or ran_ns <= BRIEF_NS else 1
     return 2 if length_ns < NEAR_NS[1] else 4
 
 

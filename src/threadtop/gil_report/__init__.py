@@ -46,8 +46,9 @@ def _parser() -> cli.Parser:
         description=(
             "Watch one CPython process for some seconds and say who held its GIL, who waited for it, and what that "
             "means.  The process is not stopped.  Exact where its memory may be read (your own process without "
-            "Yama's ptrace_scope, a command started here, or root); else estimated from counters, marked ~.  "
-            "A command is ended afterwards; what it starts itself is not watched."
+            "Yama's ptrace_scope, a command started here, or root); else estimated from counters, marked ~: a problem "
+            "must then hold for 3 seconds to be said.  A command is ended afterwards; what it starts itself is not "
+            "watched."
         ),
         epilog="Exit code: 0 measured, 1 not (no CPython, or it ended first), 2 bad usage, 130 interrupted.",
         allow_abbrev=False,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from threadtop.errors import GoneError
-from threadtop.inside.access import Access, living
+from threadtop.inside.access import opened
 from threadtop.procfs import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from threadtop.inside.access import Access
     from threadtop.inside.asked import Asked, Denial
     from threadtop.procfs.reader import ProcReader
     from threadtop.sample import Sample
@@ -45,12 +45,8 @@ class EnvironmentReader:
     def read(self, asked: Asked, sample: Sample) -> EnvironmentFacts:
         """The environment and limits; raises GoneError."""
         process = sample.processes[asked.pid]
-        access = Access(self._reader, living(process), process.uid)
-        status = access.parsed("status", parse.parse_status)
-        if status is None:
-            raise GoneError(str(asked.pid))
-        raw = access.attempt("environ", lambda: self._reader.read_most(access.pid, "environ", MOST_BYTES + 1))
-        is_whole = len(sample.processes) > 1  # attached runs see the attached processes only
+        access, status = opened(self._reader, asked, sample)
+        raw = access.attempt("environ", lambda: self._reader.read_most(access.where, "environ", MOST_BYTES + 1))
         same_user = [one for one in sample.processes.values() if one.uid == process.uid]
         return EnvironmentFacts(
             variables=None if raw is None else tuple(parse_environment(raw[:MOST_BYTES])),
@@ -58,14 +54,14 @@ class EnvironmentReader:
             limits=access.parsed("limits", parse.parse_limits) or {},
             status=status,
             descriptors=self._descriptors(access),
-            user_threads=sum(len(one.threads) for one in same_user) if is_whole else None,
+            user_threads=sum(len(one.threads) for one in same_user) if sample.is_whole else None,
             denials=tuple(access.denials.values()),
         )
 
     def _descriptors(self, access: Access) -> int | None:
         """How many are open; where only their owner may list them, how many numbers are taken."""
-        taken = access.attempt("fd size", lambda: self._reader.descriptors_taken(access.pid) or 0)
-        return taken or access.attempt("fd", lambda: self._reader.descriptor_count(access.pid))
+        taken = access.attempt("fd size", lambda: self._reader.descriptors_taken(access.where) or 0)
+        return taken or access.attempt("fd", lambda: self._reader.descriptor_count(access.where))
 
     def close(self) -> None:
         """Nothing is kept."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
-from threadtop.inside.access import Access, living
+from threadtop.inside.access import opened
 from threadtop.procfs import parse
 
 if TYPE_CHECKING:
@@ -86,16 +86,13 @@ class SignalReader:
     def read(self, asked: Asked, sample: Sample) -> SignalFacts:
         """Signals and timers as they are now; raises GoneError."""
         process = sample.processes[asked.pid]
-        access = Access(self._reader, asked.pid, process.uid)
-        status = access.parsed("status", parse.parse_status)
-        if status is None:
-            raise GoneError(str(asked.pid))
+        access, status = opened(self._reader, asked, sample)
         if self._whose != (process.pid, process.start_ticks):
             self._whose = process.pid, process.start_ticks
             self._begin()
         self._read_masks(process.pid, sorted(process.threads))
         limits = access.parsed("limits", parse.parse_limits) or {}
-        where = living(process)
+        where = access.where
         is_seen = access.attempt("fd", lambda: self._look(where)) is not None
         count = access.attempt("fd", lambda: self._reader.descriptors_taken(where) or 0) or 0
         is_looking = is_seen and not self._have_all_been_seen

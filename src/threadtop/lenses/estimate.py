@@ -48,8 +48,9 @@ def estimates(
     often = (one for one in did.values() if one.vol_per_s is not None and one.vol_per_s >= OFTEN_PER_S)
     contending = sum((one.cpu or 0.0) + (one.rq or 0.0) for one in often)
     waits = {tid: _wait(one, looks[tid], contending, has_looks=gil.has_looks) for tid, one in did.items()}
-    seen = together(sleeps[tid] for tid, wait in waits.items() if wait and tid in sleeps)
-    found = verdict(seen)
+    waiting = [sleeps[tid] for tid, wait in waits.items() if wait and tid in sleeps]
+    seen = together(waiting)
+    found = verdict(seen, sum(tally.sharp > 0 for tally in waiting))
     if found == "other":
         waits = {tid: wait and 0.0 for tid, wait in waits.items()}
     elif found == "gil" and max((wait or 0.0 for wait in waits.values()), default=0.0) >= HIGH:

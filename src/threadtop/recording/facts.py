@@ -1,0 +1,377 @@
+"""What stands in a recording as JSON, and packed: samples to text and bytes, and back to equal samples; pure.
+
+Tallies of looks move for each thread that is looked at, also for those at rest: they are kept as differences to the
+tick before, column by column, which deflates to little where all have moved alike.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import zlib
+from array import array
+from functools import lru_cache
+from operator import add
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from threadtop.blocked import BlockedOn, LatelyLock, LockSample, LocksSample, LockWait, WaitSample, WaitTally
+from threadtop.errors import RecordingError
+from threadtop.procfs.reasons import KINDS
+from threadtop.sample import (
+    CgroupSample,
+    Cost,
+    CpuTimes,
+    GilLock,
+    GilMoment,
+    GilSample,
+    GilTally,
+    HostSample,
+    SleepTally,
+    WatchCost,
+)
+from threadtop.snapshot import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+MOST_BYTES: Final = 16_000_000  # of one packed value, unpacked: a file is not trusted to name its own size
+MOST_INTEGER: Final = 2**62 - 1
+MOST_NUMBER: Final = 1e20  # beyond all that 64 bits hold
+_PYTHON: Final = (None, False, True)
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool,),
+    "str": (str,),
+    "None": (type(None),),
+    "Grade": (str,),
+    "LockKind": (str,),
+    "Sureness": (str,),
+}
+_EACH: Final = re.compile(r"tuple\[(\w+), (?:\.\.\.|\1, \1)\]")
+Made = TypeVar("Made")
+Record = TypeVar("Record", bound=tuple[Any, ...])
+
+
+dumped: Final = json.JSONEncoder(separators=(",", ":")).encode
+"""JSON of ASCII, which holds what is not UTF-8, too."""
+
+
+# -- rows of integers by thread ----------------------------------------------------------------
+
+
+def packed(rows: Mapping[int, Sequence[int]], before: Mapping[int, Sequence[int]], width: int) -> bytes:
+    """Rows of ``width`` integers by tid, as what changed since ``before``; those that are gone are named."""
+    changed = [tid for tid, row in rows.items() if before.get(tid) != row]  # in their order: sums depend on it
+    gone = sorted(before.keys() - rows.keys())
+    columns = array("q", [width, len(changed), len(gone), *_steps(changed), *_steps(gone)])
+    zeros = (0,) * width
+    olds = [before.get(tid, zeros) for tid in changed]
+    news = [rows[tid] for tid in changed]
+    for column in range(width):
+        columns.extend(new[column] - old[column] for new, old in zip(news, olds, strict=True))
+    return zlib.compress(_little(columns).tobytes(), 1)
+
+
+def unpacked(blob: bytes, before: Mapping[int, tuple[int, ...]]) -> dict[int, tuple[int, ...]]:
+    """The rows that ``packed`` was given, from those before; raises RecordingError."""
+    what, columns = "tallies", array("q")
+    try:
+        columns.frombytes(_inflated(blob))
+        width, count, gone_count = _little(columns)[:3]
+    except ValueError as error:
+        raise RecordingError.damaged(what) from error
+    names, body = columns[3 : 3 + count + gone_count], columns[3 + count + gone_count :]
+    if min(width - 1, count, gone_count) < 0 or len(names) != count + gone_count or len(body) != count * width:
+        raise RecordingError.damaged(what)
+    rows = dict(before)
+    zeros = (0,) * width
+    if len(next(iter(before.values()), zeros)) != width:
+        raise RecordingError.damaged(what)
+    for tid in _sums(names[count:]):
+        rows.pop(tid, None)
+    for at, tid in enumerate(_sums(names[:count])):
+        old = before.get(tid, zeros)
+        rows[tid] = tuple(map(add, body[at::count], old))
+    return rows
+
+
+def fitted(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """``row`` with no number beyond what fits, and of which no difference could."""
+    return tuple(max(-MOST_INTEGER, min(MOST_INTEGER, value)) if isinstance(value, int) else value for value in row)
+
+
+def _steps(values: Iterable[int]) -> list[int]:
+    steps, last = [], 0
+    for value in values:
+        steps.append(value - last)
+        last = value
+    return steps
+
+
+def _sums(steps: Iterable[int]) -> list[int]:
+    values, last = [], 0
+    for step in steps:
+        last += step
+        values.append(last)
+    return values
+
+
+def _little(integers: array[int]) -> array[int]:
+    """Low bytes first, on whatever machine."""
+    if sys.byteorder == "big":
+        integers.byteswap()
+    return integers
+
+
+def _inflated(blob: bytes) -> bytes:
+    try:
+        inflate = zlib.decompressobj()
+        found = inflate.decompress(blob, MOST_BYTES)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    if not inflate.eof or inflate.unused_data:
+        raise ValueError(len(found))
+    return found
+
+
+REREAD_WIDTH: Final = 2  # pid, read_ns
+
+# -- GIL ---------------------------------------------------------------------------------------
+
+GIL_WIDTH: Final = 1 + (len(GilTally._fields) - 1) + 1 + len(SleepTally._fields)
+
+
+def gil_rows(gil: GilSample) -> dict[int, tuple[int, ...]]:
+    """Its tallies, and the sleeps that stand beside them, as integers by tid."""
+    rows = {}
+    none = (0,) * (1 + len(SleepTally._fields))
+    for tid, tally in gil.threads.items():
+        sleeps = gil.sleeps.get(tid)
+        rows[tid] = (_PYTHON.index(tally.is_python), *tally[1:], *(none if sleeps is None else (1, *sleeps)))
+    for tid in gil.sleeps.keys() - gil.threads.keys():
+        rows[tid] = (-1, *(0,) * (len(GilTally._fields) - 1), 1, *gil.sleeps[tid])
+    return rows
+
+
+def gil_facts(gil: GilSample) -> str:
+    """All of it but tallies and moments."""
+    facts = gil._asdict()
+    for name in ("threads", "sleeps", "moments"):
+        del facts[name]
+    facts["locks"] = [lock._asdict() for lock in gil.locks]
+    return dumped(facts)
+
+
+def gil_moments(gil: GilSample) -> bytes:
+    """When it was looked at, relative to ``at_ns``, and who held each lock."""
+    rows = [[moment.at_ns - gil.at_ns, moment.holders, moment.asleep] for moment in gil.moments]
+    return zlib.compress(dumped(rows).encode(), 1)
+
+
+def gil_sample(facts: str, rows: Mapping[int, tuple[int, ...]], moments: bytes | None) -> GilSample:
+    """What these were made of; raises RecordingError."""
+    split = len(GilTally._fields)
+
+    def made() -> GilSample:
+        said = json.loads(facts)
+        said["locks"] = tuple(
+            _record(GilLock, {**lock, "interpreters": tuple(lock["interpreters"])}) for lock in said["locks"]
+        )
+        said["idents"] = {int(ident): int(tid) for ident, tid in said["idents"].items()}
+        return _record(
+            GilSample,
+            said,
+            threads={tid: GilTally(_PYTHON[row[0]], *row[1:split]) for tid, row in rows.items() if row[0] >= 0},
+            sleeps={tid: SleepTally(*row[split + 1 :]) for tid, row in rows.items() if row[split]},
+            moments=tuple(
+                _checked(GilMoment(said["at_ns"] + after_ns, tuple(holders), tuple(asleep)))
+                for after_ns, holders, asleep in (json.loads(_inflated(moments)) if moments else ())
+            ),
+        )
+
+    return _made("gil", made)
+
+
+# -- waits -------------------------------------------------------------------------------------
+
+WAITS_WIDTH: Final = 1 + len(KINDS)
+
+
+def wait_rows(waits: WaitSample) -> dict[int, tuple[int, ...]]:
+    """Its tallies as integers by tid: looks, then the weight of each kind."""
+    return {tid: (tally.looks, *(tally.rounds.get(kind, 0) for kind in KINDS)) for tid, tally in waits.threads.items()}
+
+
+def wait_facts(waits: WaitSample) -> str:
+    """All of it but tallies; the kinds, in the order of their columns."""
+    facts = waits._asdict()
+    del facts["threads"]
+    return dumped({**facts, "kinds": KINDS})
+
+
+def wait_sample(facts: str, rows: Mapping[int, tuple[int, ...]]) -> WaitSample:
+    """What these were made of; raises RecordingError."""
+
+    def made() -> WaitSample:
+        said = json.loads(facts)
+        kinds: tuple[Any, ...] = tuple(map(_text, said.pop("kinds")))
+        threads = {
+            tid: WaitTally(row[0], {kind: weight for kind, weight in zip(kinds, row[1:], strict=True) if weight})
+            for tid, row in rows.items()
+        }
+        return _record(WaitSample, said, threads=threads)
+
+    return _made("waits", made)
+
+
+# -- what is small -----------------------------------------------------------------------------
+
+
+def blocked_facts(blocked: BlockedOn) -> str:
+    """What is known of it."""
+    return dumped({key: value for key, value in blocked._asdict().items() if value is not None and value != ""})
+
+
+def blocked_on(facts: str) -> BlockedOn:
+    """What ``blocked_facts`` was given; raises RecordingError."""
+    return _made("blocked", lambda: _record(BlockedOn, json.loads(facts)))
+
+
+def locks_facts(locks: LocksSample) -> str:
+    """All of it."""
+    said = locks._asdict()
+    said["locks"] = [{**lock._asdict(), "waits": [wait._asdict() for wait in lock.waits]} for lock in locks.locks]
+    said["lately"] = [one._asdict() for one in locks.lately]
+    return dumped(said)
+
+
+def locks_sample(facts: str) -> LocksSample:
+    """What ``locks_facts`` was given; raises RecordingError."""
+
+    def made() -> LocksSample:
+        said = json.loads(facts)
+        said["locks"] = tuple(
+            _record(LockSample, {**lock, "waits": tuple(_record(LockWait, wait) for wait in lock["waits"])})
+            for lock in said["locks"]
+        )
+        said["lately"] = tuple(_record(LatelyLock, one) for one in said["lately"])
+        return _record(LocksSample, said)
+
+    return _made("locks", made)
+
+
+def places(facts: str) -> tuple[tuple[int, int], ...]:
+    """Address ranges; raises RecordingError."""
+    return _made("gil_places", lambda: tuple((start + 0, end + 0) for start, end in json.loads(facts)))
+
+
+def finding_more(finding: Finding) -> str:
+    """What of a finding has no column."""
+    return dumped({"evidence": finding.evidence, "tids": finding.tids, "next_command": finding.next_command})
+
+
+def finding(columns: Sequence[Any], explanation: str, more: str) -> Finding:
+    """A finding of its columns kind, pid, start_ticks, process, severity, grade, title; raises RecordingError."""
+
+    def made() -> Finding:
+        kind, pid, start_ticks, process, severity, grade, title = columns
+        said = json.loads(more)
+        evidence = tuple((_text(name), _text(figure)) for name, figure in said["evidence"])
+        tids, command = tuple(said["tids"]), said["next_command"]
+        return _checked(
+            Finding(kind, pid, start_ticks, process, title, explanation, evidence, grade, severity, tids, command)
+        )
+
+    return _made("findings", made)
+
+
+def host_facts(host: HostSample) -> str:
+    """All of it."""
+    said = host._asdict()
+    said["cpu"] = host.cpu._asdict()
+    said["cores"] = [core._asdict() for core in host.cores]
+    said["cgroup"] = host.cgroup and host.cgroup._asdict()
+    return dumped(said)
+
+
+def host_sample(facts: str) -> HostSample:
+    """What ``host_facts`` was given; raises RecordingError."""
+
+    def made() -> HostSample:
+        said = json.loads(facts)
+        said["load"] = tuple(said["load"])
+        said["cpu"] = _record(CpuTimes, said["cpu"])
+        said["cores"] = tuple(_record(CpuTimes, core) for core in said["cores"])
+        said["cgroup"] = None if said["cgroup"] is None else _record(CgroupSample, said["cgroup"])
+        return _record(HostSample, said)
+
+    return _made("host", made)
+
+
+def cost_facts(cost: Cost, notes: Iterable[str], watch: WatchCost | None, wait_watch: WatchCost | None) -> str:
+    """What threadtop cost, and what it noted."""
+    watches = {"watch": watch and watch._asdict(), "wait_watch": wait_watch and wait_watch._asdict()}
+    return dumped({**cost._asdict(), "notes": list(notes), **watches})
+
+
+def costs(facts: str) -> tuple[Cost, tuple[str, ...], WatchCost | None, WatchCost | None]:
+    """What ``cost_facts`` was given; raises RecordingError."""
+
+    def made() -> tuple[Cost, tuple[str, ...], WatchCost | None, WatchCost | None]:
+        said = json.loads(facts)
+        notes = tuple(map(_text, said.pop("notes")))
+        watch, wait_watch = (
+            None if each is None else _record(WatchCost, each) for each in (said.pop("watch"), said.pop("wait_watch"))
+        )
+        said["reads"] = {name: count + 0 for name, count in said["reads"].items()}
+        return _record(Cost, said), notes, watch, wait_watch
+
+    return _made("cost", made)
+
+
+# -- a file is not trusted ---------------------------------------------------------------------
+
+
+def _record(kind: Callable[..., Record], said: Mapping[str, Any], **more: object) -> Record:
+    """A record of what was said, if that is of its types."""
+    return _checked(kind(**said, **more))
+
+
+def _checked(record: Record) -> Record:
+    """``record``, if its plain fields, and those of many plain values, are of their types; raises TypeError."""
+    for value, (allowed, is_many) in zip(record, _shape(type(record)), strict=True):
+        for one in value if is_many else (value,):
+            if allowed and type(one) not in allowed:
+                raise TypeError(one)
+            if isinstance(one, (int, float)) and not -MOST_NUMBER < one < MOST_NUMBER:
+                raise TypeError(one)
+    return record
+
+
+@lru_cache
+def _shape(kind: type) -> tuple[tuple[tuple[type, ...], bool], ...]:
+    """Of each field its types, none for one that is no plain value, and whether it holds many of these."""
+    fields = []
+    for name in kind._fields:  # type: ignore[attr-defined]
+        hint = kind.__annotations__[name]
+        said = str(getattr(hint, "__forward_arg__", hint))
+        many = _EACH.fullmatch(said)
+        names = (many[1] if many else said).split(" | ")
+        known = all(one in _TYPES for one in names)
+        fields.append((tuple(each for one in names for each in _TYPES[one]) if known else (), many is not None))
+    return tuple(fields)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _made(what: str, make: Callable[[], Made]) -> Made:
+    try:
+        return make()
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise RecordingError.damaged(what) from error
