@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING
 
 from builders import COST, USERS, host_sample, process_sample, sample, thread_sample
@@ -246,11 +247,11 @@ def locks(at_s: int) -> LocksSample:
     return LocksSample(100, 1000, at_ns, "", "", tuple(held), 1, (LatelyLock(0x1000, "mutex", 2),), 3)
 
 
-# -- writing that fails ------------------------------------------------------------------------
+# -- reading what may be damaged ----------------------------------------------------------------
 
 
-def error_of(path: Path) -> str:
-    """What opening and reading all of a file says of it; "" where it reads well."""
+def error_of(path: Path, seeks: Sequence[int] = range(16)) -> str:
+    """What opening and reading all of a file says of it, forwards and at some ticks; "" where it reads well."""
     from threadtop.recording.replay import Replay  # noqa: PLC0415 this module is for writers, too
 
     try:
@@ -259,7 +260,7 @@ def error_of(path: Path) -> str:
         return str(error)
     try:
         replay.recording.marks()
-        for index in range(len(replay)):
+        for index in seeks:
             replay.seek(index)
         replay.seek(0)
         while replay.read(None) is not None:  # type: ignore[arg-type]
@@ -269,3 +270,12 @@ def error_of(path: Path) -> str:
     finally:
         replay.close()
     return ""
+
+
+def change(path: Path, *statements: str) -> None:
+    """Run statements on a recording."""
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
