@@ -161,6 +161,7 @@ def sample(
     users: Mapping[int, str] | None = None,
     cost: Cost = COST,
     notes: tuple[str, ...] = (),
+    is_whole: bool = True,
 ) -> Sample:
     """One pass, ``at_s`` seconds after NOON and after the monotonic clock's beginning."""
     return Sample(
@@ -171,6 +172,7 @@ def sample(
         users=USERS if users is None else users,
         cost=cost,
         notes=notes,
+        is_whole=is_whole,
     )
 
 

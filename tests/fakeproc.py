@@ -66,11 +66,12 @@ class FakeThread:
         """The content of ``stat``."""
         ticks = self.run_ns // TICK_NS
         flags = KTHREAD if process.kernel else 0
-        return b"%d (%b) %b %d 1 1 0 -1 %d 9 0 0 0 %d %d 0 0 %d %d %d 0 %d %d %d %b\n" % (
+        return b"%d (%b) %b %d 1 %d 0 -1 %d 9 0 0 0 %d %d 0 0 %d %d %d 0 %d %d %d %b\n" % (
             self.tid,
             self.name,
             self.state.encode(),
             process.ppid,
+            process.session,
             flags,
             ticks - ticks // 4,
             ticks // 4,
@@ -116,6 +117,7 @@ class FakeProcess:
     kernel: bool = False
     vsize_bytes: int = 1 << 20
     rss_pages: int = 100
+    session: int = 1
     ended_ns: int = 0
     threads: dict[int, FakeThread] = field(default_factory=dict)
 

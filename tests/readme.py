@@ -15,7 +15,7 @@ PAGES = "src/threadtop/pages"
 def keys_table() -> str:
     """The keys of the main screen and of an opened process."""
     lines = ["| key | what it does |", "|---|---|"]
-    for action in (*commands.MOVES, *commands.MAIN, *commands.PROCESS, *commands.GLOBAL):
+    for action in (*commands.MOVES, *commands.MAIN, *commands.PROCESS, *commands.GLOBAL, *commands.REPLAY):
         keys = ", ".join(f"`` {key} ``" if "`" in key else f"`{key}`" for key in action.shown.split("  "))
         lines.append(f"| {keys} | {action.help} |")
     return "\n".join(lines)

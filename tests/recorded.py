@@ -38,6 +38,12 @@ def written(path: Path, moments: Iterable[Moment], *, key_ticks: int = 3) -> Pat
     return path
 
 
+def recorded(path: Path, *samples: Sample, findings: tuple[tuple[Finding, ...], ...] = ()) -> Path:
+    """A recording of these samples, with what was found in each."""
+    found = (*findings, *((),) * (len(samples) - len(findings)))
+    return written(path, (Moment(one, {}, what) for one, what in zip(samples, found, strict=True)), key_ticks=60)
+
+
 def meant(moments: Iterable[Moment]) -> list[Snapshot]:
     """Their snapshots, as the live screen showed them."""
     meaning, shots = Meaning(), []

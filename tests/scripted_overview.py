@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import scripted
+from threadtop.cgroups import Bound, Limits
 from threadtop.circumstances import CgroupUse
-from threadtop.inside.overview import Coming, OverviewFacts, Sibling
+from threadtop.inside.footprint import Stacks
+from threadtop.inside.overview import Coming, OverviewFacts
+from threadtop.inside.siblings import Sibling, Siblings
 from threadtop.procfs.parse import Stat, StatMore
 from threadtop.procfs.smaps import Usage
 
 MIB = 1 << 20
-STAT = Stat("gunicorn", "S", 4210, 4210, 4210, 34819, 0, 91_000, 3, 700_000, 61_000, 20, 0, 10, 1, 0, 0, 0, 0, 0, 12)
+STAT = Stat(
+    "gunicorn", "S", 4210, 4210, 4210, 34819, 0, 91_000, 3, 1_289_100, 112_500, 20, 0, 11, 104_087_000,
+    0, 0, 0, 0, 0, 12,
+)  # fmt: skip
 GROUP = "/docker/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 
@@ -36,6 +42,7 @@ def facts() -> OverviewFacts:
         directory="/srv/shop",
         root="/var/lib/docker/overlay2/abc/merged",
         terminal="pts/3",
+        parent=None,
         io={
             "rchar": 1 << 30,
             "wchar": 1 << 28,
@@ -50,12 +57,17 @@ def facts() -> OverviewFacts:
         coming=Coming(12, 3, 1, 20.0),
         cgroups={"": GROUP},
         quota=CgroupUse(GROUP, 2.0, 1000, 180, 9_100_000_000),
+        limits=Limits(700 * MIB, Bound(GROUP, 700 * MIB, 1 << 30), None, 19, Bound(GROUP, 19, 512)),
         namespaces={"net": "net:[4026532001]", "mnt": "mnt:[4026532002]", "user": "user:[4026531837]"},
         ours={"net": "net:[4026531840]", "mnt": "mnt:[4026531841]", "user": "user:[4026531837]"},
         has_delays=True,
-        siblings=(
-            Sibling(scripted.GUNICORN, 10, 485 * MIB, own),
-            Sibling(4212, 9, 470 * MIB, own._replace(pss_bytes=290 * MIB)),
+        siblings=Siblings(
+            "parent",
+            (
+                Sibling(scripted.GUNICORN, 104_087_000, 11, 486 * MIB, own),
+                Sibling(4305, 104_087_000, 9, 214 * MIB, Usage(213 * MIB, 133 * MIB, MIB, 87 * MIB, 0, 0, 200 * MIB)),
+            ),
         ),
+        stacks=Stacks(10, 10, 8 * MIB, 24 << 10, 8 * MIB),
         denials=(),
     )

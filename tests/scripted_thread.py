@@ -1,4 +1,4 @@
-"""Made-up facts of the Thread pane: a main thread that sleeps in a futex, found down to the function."""
+"""Made-up facts of the Thread pane: a main thread that waits for events, found down to the function."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from threadtop.inside.asked import Denial
 from threadtop.inside.thread import Place, StackRegion, ThreadFacts
 from threadtop.procfs.parse import SchedStat, Stat
 
-STAT = Stat("gunicorn", "S", 4210, 4210, 4210, 0, 0, 91_000, 3, 70_000, 6_100, 20, 0, 10, 1, 0, 0, 2, 0, 0, 12)
+STAT = Stat(
+    "gunicorn", "S", 4210, 4210, 4210, 0, 0, 91_000, 3, 1_680, 420, 20, 0, 11, 104_087_000, 0, 0, 0, 0, 0, 12
+)  # fmt: skip
 
 
 def facts() -> ThreadFacts:
@@ -25,14 +27,14 @@ def facts() -> ThreadFacts:
             "NSpid": "4211 17",
         },
         stat=STAT,
-        schedstat=SchedStat(760_000_000_000, 12_000_000, 816_366),
+        schedstat=SchedStat(21_021_000_000, 12_000_000, 816_366),
         sched={"se.nr_migrations": "5120"},
-        syscall="202 0x7f0040000040 0x189 0x0 0x0 0x0 0xffffffff 0x7ffc00023e00 0x7f0030085f16",
-        call=BlockedOn("futex", futex=0x7F0040000040, is_shared=False, operation=9, is_forever=True),
-        program_counter=Place(0x7F0030085F16, "libc.so.6", 0xABF16, "__futex_abstimed_wait_common64", 0xF6),
+        syscall="232 0x7 0x7f0040001a40 0x40 0xffffffffffffffff 0x0 0x0 0x7ffc00023e00 0x7f00301086c6",
+        call=BlockedOn("epoll_wait", fd=7, is_forever=True),
+        program_counter=Place(0x7F00301086C6, "libc.so.6", 0x12E6C6, "epoll_wait", 0x56),
         stack_pointer=0x7FFC00023E00,
         stack=StackRegion(0x7FFC00000000, 0x7FFC00024000, 0x200, "[stack]", 8 << 20),
-        lock_place=Place(0x7F0040000040, "[heap]", 0x40),
+        lock_place=None,
         kernel_stack=None,
         io={"read_bytes": 4096, "write_bytes": 1 << 20, "syscr": 812, "syscw": 44},
         per_s={

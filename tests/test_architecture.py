@@ -74,6 +74,8 @@ ROOMS = {
     "explain": FRONT,
     "pane_report": FRONT,
     "record_command": FRONT,
+    "replay_command": FRONT,
+    "export_command": FRONT,
     "arguments": FRONT,
     "outputs": FRONT,
     "cli": FRONT,
@@ -95,6 +97,7 @@ PURE = (
     "moment.py",
     "recording/facts.py",
     "recording/format.py",
+    "recording/times.py",
     "waits.py",
     "procfs/reasons.py",
     "blocked.py",
@@ -165,8 +168,12 @@ PURE = (
     "sheets/files.py",
     "sheets/memory.py",
     "sheets/overview.py",
+    "sheets/overview_family.py",
     "sheets/overview_terms.py",
+    "procfs/containers.py",
+    "procfs/pagemap.py",
     "sheets/protection.py",
+    "sheets/recorded.py",
     "sheets/signals.py",
     "sheets/stacks.py",
     "sheets/thread.py",
@@ -178,7 +185,8 @@ PURE = (
 IMPURE = {"os", "time", "threading", "socket", "subprocess", "psutil", "sys", "pathlib", "io"}
 ALLOWED = {
     ("sample.py", "os"),  # the sizes of a page and a tick, which are constants of the machine
-    ("recording/facts.py", "sys"),  # its byte order
+    ("procfs/pagemap.py", "sys"),  # its byte order
+    ("recording/facts.py", "sys"),
 }
 
 

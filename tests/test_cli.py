@@ -272,7 +272,7 @@ def test_target_that_ends_during_batch() -> None:
         ["gil", "-d", "0", "1"],
         ["gil", "-d", "x", "1"],
         ["gil", "1", "--", "true"],
-        ["gil", "no-such-process-anywhere"],
+        ["gil", "not-even-another-process"],
     ],
     ids=lambda arguments: " ".join(arguments)[:30],
 )

@@ -65,7 +65,7 @@ def test_every_action_has_its_method(screen: str) -> None:
     for action in actions:
         name = action.name.split("(")[0]
         assert not name or hasattr(owner, f"action_{name}"), name
-    for action in commands.GLOBAL:
+    for action in (*commands.GLOBAL, *(action for action in commands.REPLAY if action.keys)):
         assert hasattr(ThreadtopApp, f"action_{action.name.split('(')[0]}")
 
 
@@ -77,7 +77,8 @@ def test_no_key_means_two_things(screen: str) -> None:
     repeated = [key for key, count in Counter([*own, *widget_keys(widget)]).items() if count > 1]
     assert repeated == []
     if screen in ("main", "process", "overview"):
-        assert not set(own) & set(keys_of(commands.GLOBAL))
+        assert not set(own) & {*keys_of(commands.GLOBAL), *keys_of(commands.REPLAY)}
+        assert not set(keys_of(commands.GLOBAL)) & set(keys_of(commands.REPLAY))
 
 
 def test_keys_hands_know_are_bound() -> None:
@@ -90,7 +91,7 @@ def test_keys_hands_know_are_bound() -> None:
 def test_keys_kept_free() -> None:
     """Signals, renice and affinity are to come: their keys are bound to nothing."""
     bound = {*keys_of(commands.MAIN), *keys_of(commands.GLOBAL), *keys_of(ProcessScreen.ACTIONS), *widget_keys(Grid)}
-    kept = {"k", "f9", "r", "f7", "f8", "a"}
+    kept = {"k", "f9", "f7", "f8", "a"}
     assert kept == commands.RESERVED.keys()
     assert not kept & bound
 
@@ -99,7 +100,8 @@ def test_textual_knows_every_key() -> None:
     """No key name is misspelt: each is a letter, a named character, or one of Textual's own names."""
     names = re.compile(r"(ctrl\+|shift\+)?([a-zA-Z0-9]|f\d+|[a-z]+(_[a-z]+)*)")
     own = {"up", "down", "left", "right", "home", "end", "pageup", "pagedown", "tab", "enter", "escape", "backspace"}
-    for key in {*keys_of(commands.MAIN), *keys_of(commands.GLOBAL), *keys_of(ProcessScreen.ACTIONS)}:
+    all_of_them = (*commands.MAIN, *commands.GLOBAL, *commands.REPLAY, *ProcessScreen.ACTIONS)
+    for key in set(keys_of(all_of_them)):
         assert names.fullmatch(key), key
         base = key.split("+")[-1] if key not in ("plus", "minus") else key
         character = {"plus": "+", "minus": "-"}.get(base) or next(
@@ -120,7 +122,7 @@ def test_every_f_key_has_a_letter() -> None:
 def test_help_names_every_key() -> None:
     """Each action's keys and what it does stand in the help."""
     said = " ".join(" ".join(cells.split()) for cells, _ in help_text.help_lines(100))
-    for action in (*commands.MAIN, *commands.GLOBAL, *commands.MOVES, *ProcessScreen.ACTIONS):
+    for action in (*commands.MAIN, *commands.GLOBAL, *commands.MOVES, *ProcessScreen.ACTIONS, *commands.REPLAY):
         assert " ".join(action.shown.split()) in said
         assert action.help.split(":")[0] in said
 

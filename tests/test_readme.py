@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import importlib
 import re
 
 import pytest
 
 from readme import README, columns_table, filled, keys_table, pages_table
-from threadtop import cli, fields, filters, gil_report
+from threadtop import cli, fields, filters
 
 
 def test_tables_are_current() -> None:
@@ -24,8 +25,9 @@ def test_examples_parse() -> None:
     assert len(examples) >= 7
     for example in examples:
         arguments = [part.strip("'") for part in re.findall(r"'[^']*'|\S+", example)]
-        if arguments[:1] == ["gil"]:
-            gil_report.parse(arguments[1:])
+        module = cli.COMMANDS.get(arguments[0]) if arguments else None
+        if module is not None:
+            importlib.import_module(f"threadtop.{module}").parse(arguments[1:])
         else:
             cli.parse(arguments)
 

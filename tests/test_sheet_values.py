@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 import scripted
+import scripted_children
 import scripted_environment
 import scripted_memory
 import scripted_sheets
 from builders import process_row, snapshot
 from threadtop.inside.children import ChildrenFacts, Relative
-from threadtop.sheets import BY_NAME, children, environment, overview, signals
+from threadtop.sheets import BY_NAME, children, environment, signals
 from threadtop.sheets.sheet import Record, Sheet, Subject
 from threadtop.sheets.stacks import StacksFacts, Trace
 from threadtop.sheets.stacks import sheet as stacks_sheet
@@ -200,24 +201,6 @@ def test_how_signals_are_taken(name: str, what: str) -> None:
     assert signals.effect(name, {"TERM"}, {"HUP"}) == what
 
 
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
-        ("/system.slice/docker-0123456789ab" + "0" * 52 + ".scope", "docker 0123456789ab"),
-        ("/docker/0123456789ab" + "0" * 52, "docker 0123456789ab"),
-        ("/machine.slice/libpod-0123456789ab" + "0" * 52 + ".scope", "podman 0123456789ab"),
-        ("/kubepods/burstable/pod1/0123456789ab" + "0" * 52, "kubernetes 0123456789ab"),
-        ("/lxc/web/x", "lxc web"),
-        ("/machine.slice/machine-deb.scope", "systemd-nspawn deb"),
-        ("/system.slice/nginx.service", None),
-        ("/", None),
-    ],
-)
-def test_containers_by_their_groups(path: str, name: str | None) -> None:
-    """The well-known ones, their ids cut to twelve."""
-    assert overview.container({"": path}) == name
-
-
 def test_the_tree_of_a_process() -> None:
     """Ancestors from the top, itself, then all below it, each under its parent; a circle ends."""
     rows = [
@@ -242,12 +225,32 @@ def test_the_tree_of_a_process() -> None:
 
 
 def test_relatives_that_the_pass_did_not_read() -> None:
-    """An attached run: what else is there comes from facts, its CPU is not known."""
+    """An attached run: what else is there comes from facts, with its CPU as far as it is known."""
     shot = snapshot(process_row(9, ppid=5))
-    facts = ChildrenFacts((Relative(5, 1, "sh", "S", 1), Relative(12, 9, "child", "Z", 1)), is_cut=False)
-    found = records(children.sheet(Subject(shot, shot.processes[9], facts)), "processes")
-    assert [(record.identity, record.values[3]) for record in found if record.identity != 9] == [(5, None), (12, None)]
+    facts = ChildrenFacts(
+        (Relative(5, 1, "sh", "S", 1), Relative(12, 9, "child", "Z", 1, 7, "x -y", 2.5)), is_cut=False
+    )
+    sheet = children.sheet(Subject(shot, shot.processes[9], facts))
+    found = records(sheet, "processes")
+    others = [(record.identity, record.values[3], record.values[6]) for record in found if record.identity != 9]
+    assert others == [(5, None, None), (12, 2.5, "x -y")]
     assert found[-1].role == "m"
+    assert all(record.link is not None for record in found if record.identity != 9)
+
+
+def test_sums_below_a_process() -> None:
+    """How many are below, how many of them are its own, their threads and CPU; those that have ended stand out."""
+    shot = scripted.ticks(1)[0]
+    only = scripted.only(shot, scripted.GUNICORN)
+    row = only.processes[scripted.GUNICORN]
+    entries = {
+        one.key: one for one in children.sheet(Subject(only, row, scripted_children.attached())).sections[0].entries
+    }
+    assert (entries["below"].shown, entries["below"].value) == ("3 processes", 3)
+    assert entries["below"].note == "2 of them its own children, 4 threads, 100.0 % CPU together"
+    assert (entries["ended"].value, entries["ended"].role) == (1, "m")
+    none = children.sheet(Subject(only, row, ChildrenFacts((), is_cut=False))).sections[0].entries
+    assert [(one.shown, one.value, one.note) for one in none] == [("none", 0, "")]
 
 
 def test_places_in_words() -> None:

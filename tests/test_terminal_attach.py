@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -114,3 +115,33 @@ def test_name_not_chosen(tmp_path: Path, keys: str, code: int) -> None:
         for twin in twins:
             twin.kill()
             twin.wait()
+
+
+def test_from_relative_to_relative(tmp_path: Path) -> None:
+    """Enter on a child of the attached process reads it, Esc comes back, and the list has the target alone again."""
+    script = "import subprocess, sys; subprocess.Popen(['sleep', '1000']); print(1, flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        (child,) = children(parent.pid)
+        try:
+            with running(tmp_path, "-d", "0.3", "-p", str(parent.pid)) as run:
+                run.send("\r")
+                run.wait_for(r" Threads .* Time ")
+                run.send("\x1b[Z\x1b[Z\x1b[Z")  # back to Children, the last but two
+                run.wait_for(rf"sleep +{child}")
+                run.press("/", child, "\r", "\r")
+                run.wait_for(rf"^ {parent.pid} > sleep {child} +1 thread")
+                run.check_screen()
+                run.send("\x1b")
+                run.wait_for(rf"^ \S+ {parent.pid} (.*\n)+.*sleep +{child}")
+                run.send("\x1b")
+                run.wait_for(rf"threadtop +\S+ {parent.pid}")
+                assert f" {child} " not in run.text
+                run.send("q")
+                assert run.wait_exit() == 0
+                assert_clean(run)
+        finally:
+            os.kill(int(child), signal.SIGKILL)
+            assert parent.stdin is not None
+            parent.stdin.close()

@@ -311,7 +311,7 @@ async def test_quitting(key: str) -> None:
         assert not session.app.is_running or session.app._exit
 
 
-@pytest.mark.parametrize("key", ["k", "f9", "r", "f7", "f8", "a"])
+@pytest.mark.parametrize("key", ["k", "f9", "f7", "f8", "a"])
 async def test_keys_kept_for_later_do_nothing(key: str) -> None:
     """What kills, renices or pins in other tools moves nothing and changes nothing here, and says so."""
     async with running() as session:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import scripted
+import scripted_children
 import scripted_overview
 import scripted_sheets
 from builders import process_row, snapshot, thread_row
 from screens import Session, running
 from threadtop.inside import Asked
-from threadtop.inside.asked import Denial
+from threadtop.inside.asked import Denial, Found
 from threadtop.sampler import Interest
 from threadtop.sheets import BY_NAME
 from threadtop.tui.main_screen import MainScreen
@@ -19,7 +20,8 @@ from threadtop.tui.panes.gil import GilPane
 from threadtop.tui.panes.sheet import SheetPane
 from threadtop.tui.panes.threads import ThreadsPane
 from threadtop.tui.panes.time import TimePane
-from threadtop.tui.process_screen import ProcessScreen, tabs
+from threadtop.tui.process_screen import ProcessScreen
+from threadtop.tui.process_title import tabs
 
 if TYPE_CHECKING:
     from threadtop.snapshot import Snapshot
@@ -114,7 +116,7 @@ async def test_each_pane_asks_for_what_it_shows() -> None:
             assert screen.interest(None).needs == needs
         await session.press(*["tab"] * (NAMES.index("Overview") - NAMES.index("GIL")))
         assert screen.interest(frozenset({1})) == Interest(
-            attached=frozenset({1}),
+            attached=frozenset({1, scripted.GUNICORN}),
             asked=Asked("overview", scripted.GUNICORN),
             needs=frozenset({"memory", "status"}),
             gil=frozenset({1, scripted.GUNICORN}),
@@ -223,6 +225,109 @@ async def test_what_is_denied_says_by_which_rule() -> None:
         await session.press("end")
         assert session.text().count("exe, cwd: a rule") == 1
         assert "a way" in session.text()
+
+
+ATTACHED = frozenset({scripted.GUNICORN})
+ALONE = [scripted.only(shot, scripted.GUNICORN) for shot in TICKS]
+
+
+async def relatives(session: Session, pid: int) -> ProcessScreen:
+    """Open the attached process at its children, with the cursor on one of them."""
+    screen = await opened(session, "worker-3", "Children")
+    found = Found(
+        Asked("children", screen.pid), ALONE[3].processes[screen.pid].start_ticks, scripted_children.attached()
+    )
+    await session.take(ALONE[3]._replace(inside=found))
+    for _ in range(12):
+        chosen = screen.pane.chosen if isinstance(screen.pane, SheetPane) else None
+        if chosen is not None and chosen.link is not None and chosen.link.pid == pid:
+            return screen
+        await session.press("j")
+    message = "there is no such relative"
+    raise AssertionError(message)
+
+
+def attached_now(session: Session) -> frozenset[int] | None:
+    """What the feed is to read."""
+    return session.app.feed._interest.attached
+
+
+async def test_an_attached_run_reads_what_enter_opens() -> None:
+    """A relative is read while it is open, the trail tells the way, and the list has the target alone."""
+    async with running(*ALONE[:3], pids=ATTACHED) as session:
+        await relatives(session, 4210)
+        await session.press("enter")
+        screen = session.app.screen
+        assert isinstance(screen, ProcessScreen)
+        assert screen.pid == 4210
+        assert attached_now(session) == {4210, scripted.GUNICORN}
+        assert session.lines()[0].split() == [str(scripted.GUNICORN), ">", "4210", "is", "read", "from", "now", "on"]
+        await session.take(scripted.only(TICKS[4], scripted.GUNICORN, 4210))
+        assert session.lines()[0].startswith(f" {scripted.GUNICORN} > gunicorn 4210 ")
+        await session.press("question_mark")  # what lies above it changes nothing
+        assert attached_now(session) == {4210, scripted.GUNICORN}
+        await session.press("escape", "escape")
+        assert isinstance(session.app.screen, ProcessScreen)
+        assert session.app.screen.pid == scripted.GUNICORN
+        assert session.app.screen.pane.NAME == "Children"
+        assert attached_now(session) == ATTACHED
+        await session.press("escape")
+        assert isinstance(session.app.screen, MainScreen)
+        assert {row.pid for row in session.rows} == {scripted.GUNICORN}
+        await session.take(ALONE[5]._replace(gone=(TICKS[5].processes[4210]._replace(mark="gone"),)))
+        assert {row.pid for row in session.rows} == {scripted.GUNICORN}
+
+
+async def test_all_processes_of_the_trail_are_read() -> None:
+    """From a relative on to another one: the one between has not ended when it comes back into sight."""
+    async with running(*ALONE[:3], pids=ATTACHED) as session:
+        await relatives(session, 4210)
+        await session.press("enter")
+        await session.take(scripted.only(TICKS[4], scripted.GUNICORN, 4210))
+        assert session.app.open_process(scripted.FFMPEG, 0, attach=True)
+        await session.settle()
+        assert attached_now(session) == {scripted.GUNICORN, 4210, scripted.FFMPEG}
+        await session.take(scripted.only(TICKS[5], scripted.GUNICORN, 4210, scripted.FFMPEG))
+        assert session.lines()[0].startswith(f" {scripted.GUNICORN} > 4210 > ffmpeg {scripted.FFMPEG} ")
+        await session.press("escape")
+        assert "ended" not in session.lines()[0]
+
+
+async def test_an_attached_run_opens_what_has_just_ended() -> None:
+    """A relative that is in no snapshot is given up, and that is said."""
+    async with running(*ALONE[:3], pids=ATTACHED) as session:
+        await relatives(session, 4302)
+        await session.press("enter")
+        assert session.app.screen.pid == 4302
+        await session.take(ALONE[4], ALONE[5])
+        assert session.app.screen.pid == 4302
+        await session.press("tab", "tab", "tab")  # the same snapshot, looked at again, does not count
+        assert session.app.screen.pid == 4302
+        await session.take(ALONE[6])
+        assert session.app.screen.pid == scripted.GUNICORN
+        assert "process 4302 has ended, or may not be read" in session.footer()
+
+
+async def test_the_target_ends_while_a_relative_is_open() -> None:
+    """Nothing is read any more, and that is said; of the relative it is not said that it has ended."""
+    async with running(*ALONE[:3], pids=ATTACHED) as session:
+        await relatives(session, 4210)
+        await session.press("enter")
+        await session.take(scripted.only(TICKS[4], scripted.GUNICORN, 4210))
+        await session.take(scripted.only(TICKS[5], 4210))
+        assert session.app.feed._paused
+        assert "no longer read: what was attached to has ended" in session.lines()[0]
+        await session.press("escape")
+        assert "ended: its last figures are kept" in session.lines()[0]
+
+
+async def test_nothing_new_is_opened_while_paused() -> None:
+    """Nothing is read then: Enter on what was not read before says so."""
+    async with running(*ALONE[:3], pids=ATTACHED) as session:
+        await relatives(session, 4210)
+        await session.press("Z", "enter")
+        assert session.app.screen.pid == scripted.GUNICORN
+        assert "process 4210 is not read while paused: Z goes on" in session.footer()
 
 
 async def test_a_process_that_ends_while_opened() -> None:

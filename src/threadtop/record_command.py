@@ -14,7 +14,7 @@ from threadtop.errors import EXIT_FAILURE, EXIT_OK, UsageError
 from threadtop.feed import LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.interest import Interest
 from threadtop.procfs.reader import ProcReader
-from threadtop.recording import writer
+from threadtop.recording import times, writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from threadtop.targets import Command
 
 FIRST_GAP_S: Final = 0.25  # the first rates come soon after the first counters
-_UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)", re.ASCII)
 
 
@@ -103,17 +102,11 @@ def span_s(value: str | None, flag: str) -> float | None:
     if value is None:
         return None
     found = _SPAN.fullmatch(value.strip())
-    seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+    seconds = float(found[1]) * times.UNITS[found[2]] if found else 0.0
     if seconds <= 0:
         message = f"{flag} wants a time such as 90s, 10m or 2h, not {value[:40]!r}"
         raise UsageError(message, f"try {flag} 10m")
     return seconds
-
-
-def default_name(hostname: str, time_s: float) -> str:
-    """``threadtop-web1-20261127T031500Z.ttr``."""
-    host = re.sub(r"[^A-Za-z0-9._-]", "_", hostname) or "host"
-    return f"threadtop-{host}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(time_s))}.ttr"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -141,7 +134,7 @@ def run(
     clock: Clock = time,
 ) -> int:
     """Record until the time is over, the processes have ended or the user has enough; returns the exit code."""
-    file = asked.file or Path(default_name(socket.gethostname(), time.time()))
+    file = asked.file or Path(writer.default_name(socket.gethostname(), time.time()))
     shown = text.plain(text.visible(str(file)))
     out = writer.Writer(writer.created(file), file)
     live = live or source.live()

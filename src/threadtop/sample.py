@@ -232,7 +232,7 @@ class Sample(NamedTuple):
     Python processes, ``watch`` what that costs.  ``waits`` holds the processes whose blocked threads are looked at many
     times a second, ``wait_watch`` what that costs.  ``blocked`` says by (pid, tid) what threads sleep in, of those on
     screen and of processes that are looked at closely; ``locks`` holds the futexes of the latter; ``inside`` the facts
-    of the open pane.
+    of the open pane.  ``is_whole``: the pass was over the machine, not over attached processes alone.
     """
 
     at_ns: int
@@ -249,3 +249,4 @@ class Sample(NamedTuple):
     blocked: Mapping[tuple[int, int], BlockedOn] = {}
     locks: Mapping[int, LocksSample] = {}
     inside: Found | None = None
+    is_whole: bool = True

@@ -97,6 +97,7 @@ class Sampler:
                 descriptors=self._reader.kept,
             ),
             notes=self._notes(),
+            is_whole=interest.attached is None,
         )
 
     def _pids(self, attached: frozenset[int] | None) -> list[int]:

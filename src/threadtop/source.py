@@ -151,14 +151,16 @@ def _with_reads(sample: Sample, more: Mapping[str, int]) -> Sample:
 class Deferred:
     """The live source, made in the thread that first reads it: the screen need not wait for it."""
 
-    def __init__(self) -> None:
-        """Nothing is opened yet."""
+    def __init__(self, keep: Callable[[Moment], None] | None = None) -> None:
+        """Nothing is opened yet; ``keep`` is handed each moment."""
+        self._keep = keep
         self._source: LiveSource | None = None
 
     def read(self, interest: Interest) -> Snapshot:
         """As LiveSource."""
         if self._source is None:
             self._source = live()
+            self._source.keep = self._keep
         return self._source.read(interest)
 
     def close(self) -> None:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from threadtop.errors import DeniedError, GoneError
 from threadtop.gil import rights
 from threadtop.inside.asked import Denial
+from threadtop.procfs import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from threadtop.inside.asked import Asked
     from threadtop.procfs.reader import ProcReader
+    from threadtop.sample import Sample
 
 _Result = TypeVar("_Result")
 _ATTACH: Final = frozenset({"syscall", "mem"})  # PTRACE_MODE_ATTACH, where Yama has a say; the others want READ
@@ -45,13 +48,13 @@ class Access:
         """Target of the link ``/proc/PID/name``."""
         return self.attempt(name, lambda: self.reader.link(self.pid, name))
 
-    def parsed(self, name: str, parse: Callable[[bytes], _Result]) -> _Result | None:
-        """A file of the process as ``parse`` has it; None too where it is cut short."""
-        return _parsed(self.read(name), parse)
+    def parsed(self, name: str, parser: Callable[[bytes], _Result]) -> _Result | None:
+        """A file of the process as ``parser`` has it; None too where it is cut short."""
+        return _parsed(self.read(name), parser)
 
-    def parsed_task(self, tid: int, name: str, parse: Callable[[bytes], _Result]) -> _Result | None:
+    def parsed_task(self, tid: int, name: str, parser: Callable[[bytes], _Result]) -> _Result | None:
         """As ``parsed``, of a thread."""
-        return _parsed(self.read_task(tid, name), parse)
+        return _parsed(self.read_task(tid, name), parser)
 
     def attempt(self, name: str, get: Callable[[], _Result]) -> _Result | None:
         """What ``get`` gives; None where that is denied (noted under ``name``) or not there."""
@@ -78,10 +81,19 @@ class Access:
         return Denial(name, rule, remedy)
 
 
-def _parsed(raw: bytes | None, parse: Callable[[bytes], _Result]) -> _Result | None:
+def opened(reader: ProcReader, asked: Asked, sample: Sample) -> tuple[Access, dict[str, str]]:
+    """The process that a pane asks for: access to its files, and its ``status``; raises GoneError."""
+    access = Access(reader, asked.pid, sample.processes[asked.pid].uid)
+    status = access.parsed("status", parse.parse_status)
+    if status is None:  # anyone may read it
+        raise GoneError(str(asked.pid))
+    return access, status
+
+
+def _parsed(raw: bytes | None, parser: Callable[[bytes], _Result]) -> _Result | None:
     if raw is None:
         return None
     try:
-        return parse(raw)
+        return parser(raw)
     except (ValueError, IndexError, KeyError):
         return None

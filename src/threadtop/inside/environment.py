@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from threadtop.errors import GoneError
-from threadtop.inside.access import Access
+from threadtop.inside.access import opened
 from threadtop.procfs import parse
 
 if TYPE_CHECKING:
@@ -45,12 +44,8 @@ class EnvironmentReader:
     def read(self, asked: Asked, sample: Sample) -> EnvironmentFacts:
         """The environment and limits; raises GoneError."""
         process = sample.processes[asked.pid]
-        access = Access(self._reader, asked.pid, process.uid)
-        status = access.parsed("status", parse.parse_status)
-        if status is None:
-            raise GoneError(str(asked.pid))
+        access, status = opened(self._reader, asked, sample)
         raw = access.attempt("environ", lambda: self._reader.read_most(asked.pid, "environ", MOST_BYTES + 1))
-        is_whole = len(sample.processes) > 1  # attached runs see the attached processes only
         same_user = [one for one in sample.processes.values() if one.uid == process.uid]
         return EnvironmentFacts(
             variables=None if raw is None else tuple(parse_environment(raw[:MOST_BYTES])),
@@ -58,7 +53,7 @@ class EnvironmentReader:
             limits=access.parsed("limits", parse.parse_limits) or {},
             status=status,
             descriptors=access.attempt("fd", lambda: self._reader.descriptor_count(asked.pid)),
-            user_threads=sum(len(one.threads) for one in same_user) if is_whole else None,
+            user_threads=sum(len(one.threads) for one in same_user) if sample.is_whole else None,
             denials=tuple(access.denials.values()),
         )
 

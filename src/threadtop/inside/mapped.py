@@ -96,6 +96,12 @@ def placed(maps: Sequence[Mapped], pointers: Mapping[int, int], stack_sizes: Ite
     return found
 
 
+def may_be_stack(one: Mapped) -> bool:
+    """Whether the mapping that a stack pointer is in is a thread's stack of its own; goroutines' are in Go's heap."""
+    is_anonymous = not one.path or _by_path(one.path, one.perms) in _MAY_BE_STACK
+    return is_anonymous and one.perms[:2] == "rw" and one.perms[3:4] == "p" and one.start >> 32 != _GO_HEAP
+
+
 _MAY_BE_STACK: Final[frozenset[Kind]] = frozenset({"anonymous", "thread stack"})
 
 

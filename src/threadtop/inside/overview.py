@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import cgroups
-from threadtop.errors import DeniedError, GoneError, ThreadtopError
-from threadtop.inside.access import Access
+from threadtop.errors import DeniedError, GoneError
+from threadtop.inside.access import opened
+from threadtop.inside.footprint import StackReader, Usages
+from threadtop.inside.siblings import Finder
 from threadtop.inside.thread import parse_numbers
-from threadtop.procfs import parse
-from threadtop.procfs.smaps import Usage, parse_rollup
+from threadtop.procfs import parse, ttys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from threadtop.cgroups import Limits
     from threadtop.circumstances import CgroupUse
+    from threadtop.inside.access import Access
     from threadtop.inside.asked import Asked, Denial
+    from threadtop.inside.footprint import Stacks
+    from threadtop.inside.siblings import Siblings
     from threadtop.procfs.reader import ProcReader
+    from threadtop.procfs.smaps import Usage
     from threadtop.sample import ProcessSample, Sample
 
 NAMESPACES: Final = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
-MOST_SIBLINGS: Final = 64
-ROLLUP_SHARE: Final = 50  # measuring memory may take one part in so many of the time
-ROLLUP_S: Final = 5.0  # and is done again after this time
 _DELAYACCT: Final = "sys/kernel/task_delayacct"
 
 
@@ -37,20 +38,12 @@ class Coming(NamedTuple):
     seconds: float
 
 
-class Sibling(NamedTuple):
-    """Another process of the same program and parent, itself included: its memory, None where not measured yet."""
-
-    pid: int
-    threads: int
-    rss_bytes: int
-    usage: Usage | None
-
-
 class OverviewFacts(NamedTuple):
     """What may not be read is None; ``usage`` is ``usage_age_s`` old.
 
     ``io_per_s`` is by the names in ``io``, None before two readings.  ``ours`` are threadtop's own namespaces, to
-    compare with.  ``has_delays``: the kernel counts the delays of block I/O.
+    compare with.  ``parent`` is its name where the pass did not see it.  ``has_delays``: the kernel counts the delays
+    of block I/O.  ``siblings`` None: not to be known, nor sought of a thread of the kernel.
     """
 
     stat: parse.Stat | None
@@ -61,6 +54,7 @@ class OverviewFacts(NamedTuple):
     directory: str | None
     root: str | None
     terminal: str | None
+    parent: str | None
     io: Mapping[str, int] | None
     io_per_s: Mapping[str, float] | None
     usage: Usage | None
@@ -68,20 +62,23 @@ class OverviewFacts(NamedTuple):
     coming: Coming
     cgroups: Mapping[str, str]
     quota: CgroupUse | None
+    limits: Limits
     namespaces: Mapping[str, str]
     ours: Mapping[str, str]
     has_delays: bool
-    siblings: tuple[Sibling, ...]
+    siblings: Siblings | None
+    stacks: Stacks | None
     denials: tuple[Denial, ...]
 
 
 class OverviewReader:
-    """Reads a process whole; measures memory within a share of the time, its siblings' in turn."""
+    """Reads a process whole; measures memory within a share of the time."""
 
     def __init__(self, reader: ProcReader) -> None:
         """Read through ``reader``."""
         self._reader = reader
         self._whose = (0, 0)
+        self._drivers: tuple[ttys.Driver, ...] | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -89,8 +86,9 @@ class OverviewReader:
         self._coming = Coming(0, 0, 0, 0.0)
         self._began_ns = 0
         self._io: tuple[int, Mapping[str, int]] | None = None
-        self._usages: dict[int, tuple[float, Usage | None]] = {}  # by pid, with the time
-        self._measure_at = 0.0
+        self._finder = Finder(self._reader)
+        self._usages = Usages(self._reader)
+        self._stacks = StackReader(self._reader)
 
     def read(self, asked: Asked, sample: Sample) -> OverviewFacts:
         """The process as it is now; raises GoneError."""
@@ -100,39 +98,44 @@ class OverviewReader:
             self._forget()
             self._whose = pid, process.start_ticks
             self._began_ns = sample.at_ns
-        access = Access(self._reader, pid, process.uid)
-        status = access.parsed("status", parse.parse_status)
-        raw = access.read("stat")
-        if status is None or raw is None:
+        access, status = opened(self._reader, asked, sample)
+        stats = access.parsed("stat", lambda raw: (parse.parse_stat(raw), parse.parse_stat_more(raw)))
+        if stats is None:
             raise GoneError(str(pid))
         self._count(process, sample.at_ns)
-        siblings = self._siblings(sample, process)
-        self._measure(access, [one.pid for one in siblings])
-        known = self._usages.get(pid)
+        stat, more = stats
+        siblings = stacks = None
+        if not process.kernel:
+            siblings = self._finder.find(sample, process, stat.session)
+            stacks = self._stacks.read(access, process.threads, _stack_limit(access), sample.at_ns)
+        members = siblings.members if siblings is not None else ()
+        known, members = self._usages.read(access, process.start_ticks, members, sample.at_ns)
         io = access.parsed("io", parse_numbers)
         groups = access.parsed("cgroup", parse.parse_cgroups) or {}
-        stat = parse.parse_stat(raw)
         delays = self._reader.read_global(_DELAYACCT)
         return OverviewFacts(
             stat=stat,
-            more=parse.parse_stat_more(raw),
+            more=more,
             status=status,
             arguments=tuple(access.parsed("cmdline", parse.parse_cmdline) or ()),
             executable=access.link("exe"),
             directory=access.link("cwd"),
             root=access.link("root"),
-            terminal=terminal(stat.tty_nr),
+            terminal=self._terminal(stat.tty_nr),
+            parent=self._name(stat.ppid) if stat.ppid not in sample.processes else None,
             io=io,
             io_per_s=self._rates(io, sample.at_ns),
-            usage=known[1] if known is not None else None,
-            usage_age_s=time.monotonic() - known[0] if known is not None else None,
+            usage=known.usage if known is not None else None,
+            usage_age_s=(sample.at_ns - known.at_ns) / 1e9 if known is not None else None,
             coming=self._coming,
             cgroups=groups,
             quota=next(filter(None, map(cgroups.use, cgroups.ancestors(groups))), None),
+            limits=cgroups.limits(groups),
             namespaces=self._namespaces(access),
             ours=self._own_namespaces(),
             has_delays=delays is not None and delays.strip() == b"1",
-            siblings=tuple(one._replace(usage=self._usage_of(one.pid)) for one in siblings),
+            siblings=siblings._replace(members=members) if siblings is not None else None,
+            stacks=stacks,
             denials=tuple(access.denials.values()),
         )
 
@@ -155,42 +158,20 @@ class OverviewReader:
             return None
         return {key: (io[key] - last[1][key]) / ((at_ns - last[0]) / 1e9) for key in io.keys() & last[1].keys()}
 
-    # -- memory -------------------------------------------------------------------------------------
+    def _terminal(self, tty_nr: int) -> str | None:
+        """The name of its controlling terminal; None for none."""
+        if not tty_nr:
+            return None
+        if self._drivers is None:
+            self._drivers = ttys.parse_drivers(self._reader.read_global("tty/drivers") or b"")
+        return ttys.name(tty_nr, self._drivers)
 
-    def _siblings(self, sample: Sample, process: ProcessSample) -> list[Sibling]:
-        """The processes of the same name and parent, itself first."""
-        others = (
-            one
-            for one in sample.processes.values()
-            if one.ppid == process.ppid and one.name == process.name and one.pid != process.pid and not one.kernel
-        )
-        family = [process, *sorted(others, key=lambda one: one.pid)] if process.ppid > 1 else [process]
-        return [Sibling(one.pid, len(one.threads), one.rss_bytes, None) for one in family[:MOST_SIBLINGS]]
-
-    def _measure(self, access: Access, pids: list[int]) -> None:
-        """``smaps_rollup`` of the one that was measured longest ago, where the share of time allows."""
-        now = time.monotonic()
-        if now < self._measure_at:
-            return
-        for gone in self._usages.keys() - set(pids):
-            del self._usages[gone]
-        pid = min(pids, key=lambda pid: self._usages.get(pid, (0.0, None))[0])
-        if now - self._usages.get(pid, (-ROLLUP_S, None))[0] < ROLLUP_S:
-            return
-        before = time.thread_time()
-        if pid == access.pid:
-            usage = access.parsed("smaps_rollup", parse_rollup)
-        else:
-            try:
-                usage = parse_rollup(self._reader.read(pid, "smaps_rollup"))
-            except (GoneError, DeniedError, ThreadtopError, OSError):
-                usage = None
-        self._usages[pid] = now, usage
-        self._measure_at = now + (time.thread_time() - before) * ROLLUP_SHARE
-
-    def _usage_of(self, pid: int) -> Usage | None:
-        known = self._usages.get(pid)
-        return known[1] if known is not None else None
+    def _name(self, pid: int) -> str | None:
+        """The name of another process; None where there is none that is to be seen."""
+        try:
+            return parse.parse_stat(self._reader.read(pid, "stat")).name if pid else None
+        except (GoneError, DeniedError, OSError, ValueError, IndexError):
+            return None
 
     # -- namespaces ----------------------------------------------------------------------------------
 
@@ -216,13 +197,7 @@ class OverviewReader:
         return found
 
 
-def terminal(tty_nr: int) -> str | None:
-    """The name of a controlling terminal by its device number (proc(5), stat field 7); None for none."""
-    if not tty_nr:
-        return None
-    major, minor = os.major(tty_nr), os.minor(tty_nr)
-    if 136 <= major <= 143:  # noqa: PLR2004 slaves of ptys (Documentation/admin-guide/devices.txt)
-        return f"pts/{(major - 136) * 256 + minor}"
-    if major == 4:  # noqa: PLR2004 as above
-        return f"tty{minor}" if minor < 64 else f"ttyS{minor - 64}"  # noqa: PLR2004 as above
-    return f"{major}:{minor}"
+def _stack_limit(access: Access) -> int | None:
+    """What a thread's stack reserves unless the program chose another size (``limits``); None for unlimited."""
+    soft = (access.parsed("limits", parse.parse_limits) or {}).get("Max stack size", ("",))[0]
+    return int(soft) if soft.isdigit() else None

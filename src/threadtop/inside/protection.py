@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from threadtop.errors import GoneError
-from threadtop.inside.access import Access
+from threadtop.inside.access import opened
 from threadtop.procfs import parse
 
 if TYPE_CHECKING:
@@ -41,10 +40,7 @@ class ProtectionReader:
     def read(self, asked: Asked, sample: Sample) -> ProtectionFacts:
         """What the process may do; raises GoneError."""
         process = sample.processes[asked.pid]
-        access = Access(self._reader, asked.pid, process.uid)
-        status = access.parsed("status", parse.parse_status)
-        if status is None:
-            raise GoneError(str(asked.pid))
+        access, status = opened(self._reader, asked, sample)
         label = access.read("attr/current")
         login = access.parsed("loginuid", int)
         tracer = sample.processes.get(int(status.get("TracerPid", "0") or 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
-from threadtop.inside.access import Access
+from threadtop.inside.access import opened
 from threadtop.procfs import parse
 
 if TYPE_CHECKING:
@@ -68,10 +68,7 @@ class SignalReader:
     def read(self, asked: Asked, sample: Sample) -> SignalFacts:
         """Signals and timers as they are now; raises GoneError."""
         process = sample.processes[asked.pid]
-        access = Access(self._reader, asked.pid, process.uid)
-        status = access.parsed("status", parse.parse_status)
-        if status is None:
-            raise GoneError(str(asked.pid))
+        access, status = opened(self._reader, asked, sample)
         if self._whose != (process.pid, process.start_ticks):
             self._whose, self._masks, self._turn = (process.pid, process.start_ticks), {}, 0
         self._read_masks(process.pid, sorted(process.threads))

@@ -274,6 +274,18 @@ class ProcReader:
         except OSError as error:
             raise _translated(error) from error
 
+    def read_part(self, pid: int, name: str, offset: int, size: int) -> bytes:
+        """At most ``size`` bytes of ``root/pid/name`` from ``offset`` on; raises GoneError or DeniedError."""
+        self.reads[name] += 1
+        try:
+            descriptor = self._opened(lambda: os.open(f"{self.root}/{pid}/{name}", _READ))
+            try:
+                return os.pread(descriptor, size, offset)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise _translated(error) from error
+
     def open_mapped(self, pid: int | str, path: bytes) -> int:
         """A descriptor on a file that a process maps, found in its own tree of files; the caller closes it.
 

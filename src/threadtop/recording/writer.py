@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sqlite3
+import time
 from contextlib import suppress
 from itertools import compress
 from operator import is_not
@@ -30,6 +32,12 @@ _SAID: Final[Mapping[str, Callable[[Any], str]]] = {
     "gil_places": facts.dumped,
 }
 _THREAD_ROW: Final = "INSERT INTO thread_samples VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)"
+
+
+def default_name(hostname: str, time_s: float) -> str:
+    """``threadtop-web1-20261127T031500Z.ttr``."""
+    host = re.sub(r"[^A-Za-z0-9._-]", "_", hostname) or "host"
+    return f"threadtop-{host}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(time_s))}.ttr"
 
 
 def created(path: Path) -> sqlite3.Connection:

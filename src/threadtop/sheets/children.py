@@ -9,7 +9,7 @@ from threadtop.inside.children import ChildrenFacts
 from threadtop.sheets.sheet import NOT_YET, Column, Entry, Link, Record, Section, Sheet, Table, Term, by_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from threadtop.sheets.sheet import Subject
 
@@ -67,6 +67,13 @@ TERMS: Final = by_key(
         "How many processes it has started that are still there, theirs included. Their CPU is the sum over all.",
         "/proc/PID/stat field 4",
     ),
+    Term(
+        "ended",
+        "zombies",
+        "Processes below it that have ended, and whose parent has not taken note with wait(2). Each keeps its process "
+        "id.",
+        "/proc/PID/stat field 3; wait(2)",
+    ),
 )
 
 
@@ -107,15 +114,11 @@ def sheet(subject: Subject) -> Sheet:
         Column("threads", 7, right=True),
         Column("command", is_spare=True),
     )
-    shares = [node.cpu_pct for _, node in rows[len(line) :] if node.cpu_pct is not None]
-    count = len(below)
-    words = f"{text.thousands(count)} processes" if count else "none"
-    note = f"{text.percent(sum(shares))} % CPU together" if shares else ""
-    notes = ("attached: the others' CPU is not read; without -p all of it is",) if facts.relatives else ()
+    notes = ("attached: the others' run-queue wait is not read; Enter reads one, too",) if facts.relatives else ()
     cut = ("there are more: the rest is left out",) if facts.is_cut else ()
     return Sheet(
         (
-            Section("below", "", (Entry("below", words, count, note, role="b"),)),
+            Section("below", "", tuple(_below(pid, [node for _, node in rows[len(line) :]]))),
             Section(
                 "processes",
                 "Above and below",
@@ -126,6 +129,22 @@ def sheet(subject: Subject) -> Sheet:
     )
 
 
+def _below(pid: int, nodes: Sequence[_Node]) -> Iterator[Entry]:
+    """The sums over all that it has started, and theirs."""
+    count = len(nodes)
+    shown = f"{text.thousands(count)} process{'es' if count != 1 else ''}" if count else "none"
+    shares = [node.cpu_pct for node in nodes if node.cpu_pct is not None]
+    own = sum(node.ppid == pid for node in nodes)
+    parts = [f"{text.thousands(own)} of them its own children"] if own != count else []
+    threads = sum(node.threads for node in nodes)
+    parts += [f"{text.thousands(threads)} thread{'s' if threads != 1 else ''}"] if count else []
+    parts += [f"{text.percent(sum(shares))} % CPU together"] if shares else []
+    yield Entry("below", shown, count, ", ".join(parts), role="b")
+    ended = sum(node.state == "Z" for node in nodes)
+    if ended:
+        yield Entry("ended", f"{text.thousands(ended)} ended", ended, "and not waited for yet", role="m")
+
+
 def _nodes(subject: Subject, facts: ChildrenFacts) -> dict[int, _Node]:
     nodes = {
         row.pid: _Node(
@@ -134,7 +153,8 @@ def _nodes(subject: Subject, facts: ChildrenFacts) -> dict[int, _Node]:
         for row in (*subject.snapshot.processes.values(), subject.process)
     }
     for one in facts.relatives:
-        nodes.setdefault(one.pid, _Node(one.pid, one.ppid, one.name, one.state, None, None, one.threads, ""))
+        node = _Node(one.pid, one.ppid, one.name, one.state, one.cpu_pct, None, one.threads, one.command)
+        nodes.setdefault(one.pid, node)
     return nodes
 
 

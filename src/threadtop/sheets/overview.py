@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from threadtop import export, text
 from threadtop.inside.overview import OverviewFacts
+from threadtop.procfs import containers
 from threadtop.sample import TICK_NS
-from threadtop.sheets.overview_terms import TERMS as TERMS  # noqa: PLC0414 found here, too
+from threadtop.sheets import overview_family, overview_terms
 from threadtop.sheets.sheet import NOT_YET, Entry, Link, Section, Sheet
 from threadtop.snapshot import POLICIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from threadtop.cgroups import Bound
     from threadtop.sheets.sheet import Subject
 
+TERMS: Final = {**overview_terms.TERMS, **overview_family.TERMS}
 _KIB: Final = 1024
 _MUCH_PCT: Final = 20.0
 _STATES: Final = {
@@ -29,16 +31,7 @@ _STATES: Final = {
     "I": "idle",
     "X": "dead",
 }
-_CONTAINERS: Final = (
-    (re.compile(r"docker[-/]([0-9a-f]{12})"), "docker"),
-    (re.compile(r"libpod-([0-9a-f]{12})"), "podman"),
-    (re.compile(r"kubepods.*?([0-9a-f]{12})[0-9a-f]{52}"), "kubernetes"),
-    (re.compile(r"cri-containerd-([0-9a-f]{12})"), "containerd"),
-    (re.compile(r"/lxc(?:\.payload)?[./]([^/]+)"), "lxc"),
-    (re.compile(r"machine\.slice/(?:machine-|systemd-nspawn@)([^/]+?)\.s"), "systemd-nspawn"),
-    (re.compile(r"snap\.([^./]+)"), "snap"),
-    (re.compile(r"app-flatpak-([^/]+?)-\d+\.scope"), "flatpak"),
-)
+_NEAR: Final = 0.9  # of a limit: worth a colour
 
 
 def sheet(subject: Subject) -> Sheet:
@@ -50,14 +43,18 @@ def sheet(subject: Subject) -> Sheet:
         (
             Section("identity", "Identity", tuple(_identity(subject, facts))),
             Section("now", "Now, the sum over its threads", tuple(_now(subject, facts))),
-            Section("memory", "Memory", tuple(_memory(subject, facts))),
-            Section("family", "Processes against threads", tuple(_family(facts))),
+            *(() if subject.process.kernel else _of_memory(subject, facts)),
             Section("scheduling", "Scheduling", tuple(_scheduling(subject, facts))),
             Section("accounting", "Since it started", tuple(_accounting(subject, facts))),
             Section("confinement", "Cgroup and namespaces", tuple(_confinement(facts))),
         ),
         denials=facts.denials,
     )
+
+
+def _of_memory(subject: Subject, facts: OverviewFacts) -> tuple[Section, ...]:
+    """A thread of the kernel has none of its own."""
+    return Section("memory", "Memory", tuple(_memory(subject, facts))), overview_family.section(facts)
 
 
 def _known(key: str, value: str | None, note: str = "", role: str = " ") -> Entry:
@@ -77,12 +74,13 @@ def _identity(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
         yield _known("root", facts.root)
     yield Entry("user", row.user, row.user, f"uid {row.uid}" if row.uid is not None else "")
     parent = subject.snapshot.processes.get(row.ppid)
-    name = f"  {parent.process}" if parent is not None else ""
-    yield Entry("ppid", f"{row.ppid}{name}", row.ppid, link=Link(row.ppid) if parent is not None else None)
+    name = parent.process if parent is not None else facts.parent
+    shown = f"{row.ppid}  {name}" if name is not None else str(row.ppid)
+    yield Entry("ppid", shown, row.ppid, link=Link(row.ppid) if name is not None else None)
     if stat is not None:
-        yield Entry(
-            "session", f"{stat.session}, process group {stat.pgrp}", {"session": stat.session, "pgrp": stat.pgrp}
-        )
+        outside = "0 is outside of our pid namespace" if not stat.session and not row.kernel else ""
+        value = {"session": stat.session, "pgrp": stat.pgrp}
+        yield Entry("session", f"{stat.session}, process group {stat.pgrp}", value, outside)
         yield Entry("tty", facts.terminal or "none", facts.terminal)
     started = host.boot_time + row.start_ticks * TICK_NS / 1e9
     age_s = max(0.0, subject.snapshot.time - started)
@@ -148,36 +146,6 @@ def _memory(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
 _RESIDENT: Final = (("anonymous", "RssAnon"), ("files", "RssFile"), ("shared", "RssShmem"))
 
 
-def _family(facts: OverviewFacts) -> Iterator[Entry]:
-    """What its sibling processes share, and what one more process or thread would cost."""
-    measured = [one for one in facts.siblings if one.usage is not None]
-    count = len(facts.siblings)
-    if count < 2:  # noqa: PLR2004 itself
-        yield Entry("siblings", "none: the only process of its parent with this name", 0)
-    else:
-        rss = sum(one.rss_bytes for one in facts.siblings)
-        threads = sum(one.threads for one in facts.siblings)
-        shown = f"{count} processes with {threads} threads, RSS adds up to {text.size(rss)}"
-        yield Entry("siblings", shown, {"processes": count, "threads": threads, "rss_bytes": rss})
-        pss = sum(one.usage.pss_bytes for one in measured if one.usage is not None)
-        if len(measured) == count:
-            yield Entry(
-                "really_bytes", text.size(pss), pss, f"{text.size(max(0, rss - pss))} are counted more than once"
-            )
-        else:
-            yield Entry("really_bytes", text.UNKNOWN, None, f"{len(measured)} of {count} measured so far")
-    if measured:
-        own = sum(one.usage.uss_bytes for one in measured if one.usage is not None) / len(measured)
-        yield Entry("one_process_bytes", f"~{text.size(own)}", round(own), "an estimate: what one has for itself alone")
-    stack = facts.status.get("VmStk")
-    yield Entry(
-        "one_thread_bytes",
-        "its stack, as far as it touches it, and a kernel stack (16K)" if stack is not None else text.UNKNOWN,
-        None,
-        "all else is shared: the Memory pane measures the stacks there are",
-    )
-
-
 def _scheduling(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
     row = subject.process
     leader = row.threads.get(row.pid)
@@ -217,16 +185,6 @@ def _accounting(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
         yield Entry("io_calls", calls, {key: io.get(key) for key in ("syscr", "rchar", "syscw", "wchar")})
 
 
-def container(paths: Mapping[str, str]) -> str | None:
-    """``docker 1a2b3c4d5e6f`` by the path of a cgroup; None where it is in none that is known."""
-    for path in paths.values():
-        for pattern, name in _CONTAINERS:
-            found = pattern.search(path)
-            if found is not None:
-                return f"{name} {found[1]}"
-    return None
-
-
 def _confinement(facts: OverviewFacts) -> Iterator[Entry]:
     by_path: dict[str, list[str]] = {}
     for controller, path in facts.cgroups.items():
@@ -245,12 +203,47 @@ def _confinement(facts: OverviewFacts) -> Iterator[Entry]:
             f"throttled in {share:.0f} % of its periods, {quota.throttled_ns / 1e9:.1f} s in all",
             role="y" if share >= 1 else " ",
         )
-    yield _known("container", container(facts.cgroups), "" if container(facts.cgroups) else "none that is known")
+    yield from _limits(facts)
+    own = sorted(name for name, link in facts.namespaces.items() if facts.ours.get(name) != link)
+    yield _container(facts, own)
     if facts.namespaces:
-        own = sorted(name for name, link in facts.namespaces.items() if facts.ours.get(name) != link)
         words = f"{', '.join(own)} of its own" if own else "all shared with threadtop"
         yield Entry("namespaces", words, dict(facts.namespaces))
     else:
         yield Entry("namespaces", text.UNKNOWN, None)
     seccomp = {"0": "off", "1": "strict", "2": "filter"}.get(facts.status.get("Seccomp", ""))
     yield _known("seccomp", seccomp)
+
+
+def _limits(facts: OverviewFacts) -> Iterator[Entry]:
+    """Memory and tasks of its cgroup, beside the limits with least room left."""
+    limits, own = facts.limits, facts.cgroups.values()
+    yield _bounded("group_memory", limits.memory_bytes, limits.memory_max, own, is_size=True)
+    if limits.memory_high is not None:
+        yield _bounded("group_memory_high", limits.memory_bytes, limits.memory_high, own, is_size=True)
+    yield _bounded("group_tasks", limits.tasks, limits.tasks_max, own, is_size=False)
+
+
+def _bounded(key: str, used: int | None, bound: Bound | None, paths: Iterable[str], *, is_size: bool) -> Entry:
+    """``used`` by the process's own group, whose paths these are, and a limit on that or on a group above it."""
+    unit, words = ("_bytes", text.size) if is_size else ("", text.thousands)
+    value: dict[str, object] = {f"own{unit}": used, f"used{unit}": used, f"limit{unit}": None, "path": None}
+    if bound is None:
+        return Entry(key, words(used), value, "no limit" if used is not None else "", role=".")
+    value |= {f"used{unit}": bound.used, f"limit{unit}": bound.limit, "path": bound.path}
+    is_near = bound.used is not None and bound.used >= bound.limit * _NEAR
+    is_own = any(path != "/" and bound.path.endswith(path) for path in paths)
+    note = "" if is_own else f"the limit of {bound.path}, of which its own group uses {words(used)}"
+    return Entry(key, f"{words(bound.used)} of {words(bound.limit)}", value, note, role="r" if is_near else " ")
+
+
+def _container(facts: OverviewFacts, own: Sequence[str]) -> Entry:
+    found = containers.recognised(facts.cgroups.values())
+    if found is not None:
+        value = {"runtime": found.runtime, "name": found.name}
+        return Entry("container", f"{found.runtime} {found.short}", value, role="b")
+    if {"pid", "mnt"} <= set(own):
+        return Entry(
+            "container", "some", {"runtime": None, "name": None}, "by its namespaces; its cgroup names none", "y"
+        )
+    return Entry("container", "none that its cgroup names", None, role=".")

@@ -156,32 +156,6 @@ TERMS: Final = by_key(
         "/proc/PID/status VmStk",
     ),
     Term(
-        "siblings",
-        "siblings",
-        "Processes of the same name and parent: the workers of a prefork server. Their RSS added up counts shared "
-        "pages many times.",
-        "/proc/PID/stat",
-    ),
-    Term(
-        "really_bytes",
-        "really",
-        "What they take together: the sum of their PSS. It is measured one after the other.",
-        "/proc/PID/smaps_rollup of each",
-    ),
-    Term(
-        "one_process_bytes",
-        "one more process",
-        "What a further worker would cost: the mean of what each has for itself. Pages that are written to later "
-        "come on top.",
-        "smaps_rollup, an estimate",
-    ),
-    Term(
-        "one_thread_bytes",
-        "one more thread",
-        "Threads share all memory of their process. Each has a stack of its own, and what the kernel needs for it.",
-        "pthreads(7); kernel stack 16 KiB",
-    ),
-    Term(
         "policy",
         "policy",
         "How the scheduler treats the main thread. Each thread may have another.",
@@ -261,10 +235,30 @@ TERMS: Final = by_key(
         "cpu.max, cpu.stat of the cgroup",
     ),
     Term(
+        "group_memory",
+        "group's memory",
+        "What the cgroup uses, page cache included, of the limit with least room left: its own, or that of a group "
+        "above it. At the limit the kernel reclaims, then kills.",
+        "memory.current, memory.max of the cgroup; version 1: memory.limit_in_bytes",
+    ),
+    Term(
+        "group_memory_high",
+        "slowed down from",
+        "What the cgroup may use before all its threads are slowed down to reclaim memory. It looks like waiting for "
+        "the disk.",
+        "memory.current, memory.high of the cgroup",
+    ),
+    Term(
+        "group_tasks",
+        "group's tasks",
+        "Processes and threads in the cgroup, of the limit with least room left. At the limit no thread can be made.",
+        "pids.current, pids.max of the cgroup",
+    ),
+    Term(
         "container",
         "container",
-        "Which container it is in, by its cgroup's path. It is a hint.",
-        "/proc/PID/cgroup",
+        "What runs it in a container, as its cgroup's path tells. Seen from inside of a container it may tell nothing.",
+        "/proc/PID/cgroup, a hint",
     ),
     Term(
         "namespaces",

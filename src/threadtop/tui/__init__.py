@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from threadtop.feed import Feed
 from threadtop.interest import Interest
+from threadtop.recording.ring import Recorder
 from threadtop.source import Deferred
 
 if TYPE_CHECKING:
     from threadtop.cli import Options
     from threadtop.config import Preferences
+    from threadtop.recording.player import Player
     from threadtop.targets import Command
     from threadtop.tui.signals import Signals
 
@@ -25,20 +27,33 @@ def _set_up(options: Options) -> None:
         os.environ["NO_COLOR"] = "1"  # for what Textual itself paints
 
 
-def take_picture(options: Options, preferences: Preferences, command: Command | None, warning: str) -> int:
-    """Write a picture of the screen (tui.screenshot); returns the exit code."""
+def take_picture(
+    options: Options, preferences: Preferences, command: Command | None, warning: str, player: Player | None = None
+) -> int:
+    """Write a picture of the screen (tui.screenshot), of ``player``'s recording or of this machine; the exit code."""
     _set_up(options)
     os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"  # of no terminal
-    from threadtop.tui.screenshot import run as run_once  # noqa: PLC0415
+    from threadtop.tui import screenshot  # noqa: PLC0415
 
-    return run_once(options, preferences, command, warning)
+    if player is not None:
+        return screenshot.run_recorded(options, preferences, player, warning)
+    return screenshot.run(options, preferences, command, warning)
 
 
-def run(options: Options, preferences: Preferences, command: Command | None, warning: str, signals: Signals) -> int:
-    """Show the screen until the user quits; returns the exit code."""
+def run(
+    options: Options,
+    preferences: Preferences,
+    command: Command | None,
+    warning: str,
+    signals: Signals,
+    feed: Feed | None = None,
+) -> int:
+    """Show the screen until the user quits, of ``feed`` or of this machine; returns the exit code."""
     _set_up(options)
     # The first pass is made while textual is imported: together they are what the first paint waits for.
-    feed = Feed(Deferred(), options.interval_s or preferences.interval_s)
+    recorder = Recorder() if feed is None else None
+    if feed is None:
+        feed = Feed(Deferred(recorder.keep if recorder else None), options.interval_s or preferences.interval_s)
     feed.look_at(Interest(attached=options.pids))
     feed.start()
     from threadtop.tui import terminal  # noqa: PLC0415
@@ -48,5 +63,9 @@ def run(options: Options, preferences: Preferences, command: Command | None, war
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
-    app = ThreadtopApp(options, preferences, feed, command=command, warning=warning)
-    return terminal.run(app, signals)
+    app = ThreadtopApp(options, preferences, feed, recorder=recorder, command=command, warning=warning)
+    try:
+        return terminal.run(app, signals)
+    finally:
+        if recorder is not None:
+            recorder.end()

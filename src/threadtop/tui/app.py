@@ -9,21 +9,21 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App
 from textual.widgets import Input
 
 from threadtop import config, pages, text
 from threadtop.cli import THEMES, Options
-from threadtop.errors import ThreadtopError, UsageError
+from threadtop.errors import ThreadtopError
 from threadtop.export import iso_time
-from threadtop.feed import LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.history import History
 from threadtop.tui import _compat, finding_words, themes
 from threadtop.tui.commands import GLOBAL, Commands, bindings
 from threadtop.tui.findings_screen import FindingsScreen
 from threadtop.tui.header import Status
 from threadtop.tui.help import About
+from threadtop.tui.keeping import Keeping
 from threadtop.tui.main_screen import MainScreen
+from threadtop.tui.pace import Pace
 from threadtop.tui.painted import Painted
 from threadtop.tui.process_screen import ProcessScreen
 from threadtop.tui.screens import HelpScreen, PageScreen
@@ -36,12 +36,13 @@ if TYPE_CHECKING:
 
     from threadtop.config import Preferences
     from threadtop.feed import Feed
+    from threadtop.recording.ring import Recorder
     from threadtop.snapshot import Finding, Snapshot
     from threadtop.targets import Command
     from threadtop.tui.signals import Signals
 
 
-class ThreadtopApp(App[int]):
+class ThreadtopApp(Pace, Keeping):
     """threadtop's screen."""
 
     TITLE = "threadtop"
@@ -56,6 +57,7 @@ class ThreadtopApp(App[int]):
         preferences: Preferences,
         feed: Feed,
         *,
+        recorder: Recorder | None = None,
         command: Command | None = None,
         warning: str = "",
         driver_class: type[Driver] | None = None,
@@ -77,7 +79,8 @@ class ThreadtopApp(App[int]):
         self.failure: ThreadtopError | None = None
         self.signals: Signals | None = None
         self.palette = self._make_palette()
-        self.feed = feed
+        self.take_feed(feed)
+        self.recorder = recorder
         self._warning = warning
         self._targets: dict[int, int] = {}
         self._is_ending = False
@@ -143,9 +146,19 @@ class ThreadtopApp(App[int]):
             return
         snapshot = self.feed.take()
         # A pass that was under way when the user paused would move the frozen picture.
-        if snapshot is not None and self.is_running and not self.status.paused:
+        is_frozen = self.status.paused and self.player is None
+        if snapshot is not None and self.is_running and not is_frozen:
             with self._context():
+                self._look_back()
                 self.take(snapshot)
+
+    def _look_back(self) -> None:
+        """After a jump in a recording, what is shown of the past is that before it."""
+        past = self.player.take_past() if self.player is not None else None
+        if past is not None:
+            self.history, self._worst = History(), Worst()
+            for snapshot in past:
+                self.history.add(snapshot)
 
     def take(self, snapshot: Snapshot) -> None:
         """Show a snapshot."""
@@ -155,7 +168,7 @@ class ThreadtopApp(App[int]):
         else:
             self.snapshot = snapshot
             self.history.add(snapshot)
-            self._worst.add(snapshot)
+            self._worst.add(self.of_targets(snapshot))
         self.status = Status(
             paused=self.status.paused,
             stretched_s=self.feed.stretched_s,
@@ -163,6 +176,7 @@ class ThreadtopApp(App[int]):
             attached=self._attached_words(),
             ended=ended,
             worst=self._worst.shown,
+            recording=self.recording_words(),
         )
         self.show()
         self.look()
@@ -186,10 +200,24 @@ class ThreadtopApp(App[int]):
         screen = self.screen
         if self.snapshot is not None and isinstance(screen, (MainScreen, ProcessScreen, FindingsScreen)):
             screen.show(self.snapshot)
+            screen.show_place()
+
+    def of_targets(self, snapshot: Snapshot) -> Snapshot:
+        """An attached run's snapshot without the processes that were read for a screen that was open."""
+        pids = self.options.pids
+        if pids is None or (snapshot.processes.keys() <= pids and {row.pid for row in snapshot.gone} <= pids):
+            return snapshot
+        return snapshot._replace(
+            processes={pid: row for pid, row in snapshot.processes.items() if pid in pids},
+            gone=tuple(row for row in snapshot.gone if row.pid in pids),
+            findings=tuple(found for found in snapshot.findings if found.pid in pids),
+        )
 
     def look(self) -> None:
-        """Tell the feed what is looked at."""
+        """Tell the feed what is looked at; in an attached run all processes that are open are read."""
         attached = self.options.pids
+        if attached is not None:
+            attached |= {screen.pid for screen in self.screen_stack if isinstance(screen, ProcessScreen)}
         screen = self.screen if isinstance(self.screen, (MainScreen, ProcessScreen)) else self._main
         self.feed.look_at(screen.interest(attached))
 
@@ -226,9 +254,14 @@ class ThreadtopApp(App[int]):
         screen = self.screen
         (screen if isinstance(screen, TableScreen) else self._main).say(message, role)
 
-    def open_process(self, pid: int, tid: int, pane: str = "") -> bool:
-        """Open the screen of one process, at the pane of that name; False if it has ended."""
-        if self.snapshot is None or pid not in self.snapshot.processes:
+    def open_process(self, pid: int, tid: int, pane: str = "", *, attach: bool = False) -> bool:
+        """Open the screen of one process, at the pane of that name; False if it has ended.
+
+        ``attach``: one that an attached run does not read yet will do, too: it is read while its screen is open.
+        """
+        is_seen = self.snapshot is not None and pid in self.snapshot.processes
+        is_reading = not (self.status.paused or self.status.ended)
+        if not is_seen and not (attach and self.options.pids is not None and is_reading):
             return False
         self.push_screen(ProcessScreen(pid, tid, pane))
         return True
@@ -266,43 +299,6 @@ class ThreadtopApp(App[int]):
             worst = self.status.worst
             return About(self.screen.view.sort, finding=worst.finding if worst is not None else None)
         return self.screen.asked_about() if isinstance(self.screen, ProcessScreen) else About()
-
-    def action_pause(self) -> None:
-        """Freeze the snapshot, or go on."""
-        paused = not self.status.paused
-        self.status = self.status._replace(paused=paused)
-        if not self.status.ended:
-            self.feed.pause(paused)
-        self.show()
-
-    def action_delay(self) -> None:
-        """Ask for the interval."""
-        if isinstance(self.screen, TableScreen):
-            self.screen.ask("delay", "delay", "seconds between two refreshes", f"{self.feed.interval_s:g}")
-
-    def take_delay(self, value: str) -> str:
-        """Set the interval from what was typed; raises UsageError."""
-        try:
-            interval_s = float(value)
-        except ValueError:
-            interval_s = 0.0
-        if not LEAST_INTERVAL_S <= interval_s <= MOST_INTERVAL_S:
-            message = f"the delay is {LEAST_INTERVAL_S:g} to {MOST_INTERVAL_S:g} seconds, not {value!r}"
-            raise UsageError(message)
-        self.feed.set_interval(interval_s)
-        return f"every {interval_s:g} s"
-
-    def _scale_delay(self, factor: float) -> None:
-        interval_s = min(MOST_INTERVAL_S, max(LEAST_INTERVAL_S, self.feed.interval_s * factor))
-        self.say(self.take_delay(f"{interval_s:.3g}"))
-
-    def action_slower(self) -> None:
-        """Refresh half as often."""
-        self._scale_delay(2)
-
-    def action_faster(self) -> None:
-        """Refresh twice as often."""
-        self._scale_delay(0.5)
 
     def action_write(self) -> None:
         """Write the configuration file."""

@@ -32,6 +32,7 @@ GLOBAL: Final = (
     Action("help", "question_mark,h,f1", "?  h  F1",
            "help: what is shown, explained; keys, columns, what each number means and where it is from", "help"),
     Action("pause", "Z,p", "Z  p", "pause: a frozen snapshot that can still be sorted, filtered and opened", "pause"),
+    Action("record", "r", "r", "record to a file, with the last minutes; once more ends it", "record"),
     Action("delay", "d", "d", "set the seconds between two refreshes"),
     Action("slower", "plus", "+", "refresh less often"),
     Action("faster", "minus", "-", "refresh more often"),
@@ -84,7 +85,7 @@ MOVES: Final = (
     Action("", "", "Enter", "open the process of a row; fold or unfold a group", "open"),
     Action("", "", "PgUp PgDn", "move by a page"),
     Action("", "", "Home End  g G", "to the first or last row"),
-    Action("", "", "k F9  r F7 F8  a", "kept for signals, renice and affinity, which are to come"),
+    Action("", "", "k F9  F7 F8  a", "kept for signals, renice and affinity, which are to come"),
 )
 PROCESS: Final = (
     Action("back", "escape,backspace", "Esc  Backspace", "back", "back"),
@@ -99,6 +100,16 @@ PROCESS: Final = (
     Action("", "", "[ ]", "previous and next part of what is too long for one"),
     Action("stacks", "y", "y", "ask py-spy for Python's stacks, without pausing the process (panes Stacks and GIL)"),
 )
+REPLAY: Final = (
+    Action("tick(1)", "w,ctrl+right", "w  Ctrl+Right", "one tick on", "step"),
+    Action("tick(-1)", "b,ctrl+left", "b  Ctrl+Left", "one tick back", "step back"),
+    Action("minute(1)", "right_curly_bracket", "}", "a minute on"),
+    Action("minute(-1)", "left_curly_bracket", "{", "a minute back"),
+    Action("jump", "J", "J", "go to a time", "go to"),
+    Action("to_finding(1)", "x", "x", "to where the next finding begins", "next finding"),
+    Action("to_finding(-1)", "X", "X", "to where the finding before began"),
+    Action("", "", "+ -", "play faster, slower; Z or p stops and goes on", "speed"),
+)
 FINDINGS: Final = (
     Action("back", "escape,backspace,f", "Esc  Backspace", "back", "back"),
     Action("", "", "Up Down  j k", "to the next or the previous finding"),
@@ -109,7 +120,6 @@ FINDINGS: Final = (
 RESERVED: Final = {
     "k": "signals",
     "f9": "signals",
-    "r": "renice",
     "f7": "renice",
     "f8": "renice",
     "a": "affinity",

@@ -35,6 +35,7 @@ class FindingsScreen(TableScreen):
         yield Title("Findings, the worst first")
         yield self.list
         yield self.footer
+        yield from self.place_line()
 
     def on_mount(self) -> None:
         """The list takes the keys."""
@@ -57,12 +58,6 @@ class FindingsScreen(TableScreen):
     def focus_table(self) -> None:
         """The list takes the keys."""
         self.list.focus()
-
-    def take_line(self, purpose: str, value: str) -> str:
-        """Take the seconds between two refreshes; raises UsageError."""
-        if purpose == "delay":
-            return self.app.take_delay(value)
-        return super().take_line(purpose, value)
 
     def on_grid_moved(self) -> None:
         """Say where the cursor is."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.message import Message
 
-from threadtop import bars, export, fields, filters, text
+from threadtop import bars, export, filters, text
 from threadtop.snapshot import ThreadRow
-from threadtop.tui import accents, paint
+from threadtop.tui import accents, columns, paint
 from threadtop.tui.paint import LineBuilder
 from threadtop.tui.painted import Painted
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from threadtop.snapshot import Key, Row
     from threadtop.tui.paint import Line
 
-_COMMAND: Final = 30  # cells that COMMAND has before REASON gets more
-_MOST_REASON: Final = 30  # cells more
 _ORDER_SIGNS: Final = {True: "▼", False: "▲"}  # largest first, smallest first
 
 
@@ -266,36 +264,22 @@ class Grid(Painted, can_focus=True):
 
     def widths(self, width: int) -> list[tuple[Field, int]]:
         """The columns that fit with their widths; COMMAND takes what is left."""
-        if self.table is None:
-            return []
-        shown = [field for field in self.table.columns if self.table.view.threads or field.level != "thread"]
-        view = self.table.view
-        if not self.knows_gil and view.columns == fields.DEFAULT_COLUMNS and view.sort not in fields.GIL_COLUMNS:
-            # Until a GIL has been seen these hold nothing but dashes, and take the room of columns that say something.
-            shown = [field for field in shown if field.key not in fields.GIL_COLUMNS]
-        keys = fields.fitting(tuple(field.key for field in shown), width)
-        columns = [fields.BY_KEY[key] for key in keys]
-        sizes = [(field, fields.width_of(field, width)) for field in columns]
-        left = max(1, width - sum(size + 1 for field, size in sizes if field.key != "command") - 1)
-        # What COMMAND does not need says more of the reason.
-        more = 0 if self.table.view.full_command else max(0, min(left - _COMMAND, _MOST_REASON))
-        added = {"reason": more, "command": left - more * ("reason" in keys) - fields.BY_KEY["command"].width}
-        return [(field, size + added.get(field.key, 0)) for field, size in sizes]
+        return columns.fitted(self.table, width, knows_gil=self.knows_gil) if self.table is not None else []
 
     def make_lines(self, width: int, height: int) -> list[Line]:
         """The heading and the rows in sight."""
-        columns = self.widths(width)
-        lines = [self._heading(columns, width)]
+        shown = self.widths(width)
+        lines = [self._heading(shown, width)]
         if self.table is None:
             return lines
-        look = (width, columns, self.table.view, self.searched, self.followed, frozenset(self.tagged), self.named)
+        look = (width, shown, self.table.view, self.searched, self.followed, frozenset(self.tagged), self.named)
         if look != self._look:
             self._look, self._lines = look, {}
         self._fresh = {}
         for index, row in enumerate(
             self.table.rows[self.offset_rows : self.offset_rows + height - 1], self.offset_rows
         ):
-            line = self._line_of(row, columns, width)
+            line = self._line_of(row, shown, width)
             # The cursor shows on a row that was chosen; before that there is nothing to point at.
             is_chosen = self.cursor is not None and index == self.cursor_index and row.key == self.cursor
             lines.append(paint.selected(line) if is_chosen else line)
@@ -316,9 +300,9 @@ class Grid(Painted, can_focus=True):
                 return "no thread matches the filter; = clears it"
         return "no threads to show"
 
-    def _heading(self, columns: list[tuple[Field, int]], width: int) -> Line:
+    def _heading(self, shown: list[tuple[Field, int]], width: int) -> Line:
         line = LineBuilder().add(" ", "h")
-        for field, column_width in columns:
+        for field, column_width in shown:
             is_sorted = self.table is not None and field.key == self.table.view.sort
             line.add(text.fit(field.title, column_width, right=not field.left), "H" if is_sorted else "h")
             if line.length < width and self.table is not None:
@@ -326,25 +310,25 @@ class Grid(Painted, can_focus=True):
         line.add(" " * max(0, width - line.length), "h")
         return line.line(width)
 
-    def _line_of(self, row: Row, columns: list[tuple[Field, int]], width: int) -> Line:
+    def _line_of(self, row: Row, shown: list[tuple[Field, int]], width: int) -> Line:
         """The line of a row, made once for as long as the row is the same object."""
         key = row.key
         known = self._lines.get(key)
         if known is not None and known[0] is row:
             line = known[1]
         else:
-            line = self._row_line(row, columns, width)
+            line = self._row_line(row, shown, width)
         self._fresh[key] = (row, line)
         return line
 
-    def _row_line(self, row: Row, columns: list[tuple[Field, int]], width: int) -> Line:
+    def _row_line(self, row: Row, shown: list[tuple[Field, int]], width: int) -> Line:
         table = self.table
         assert table is not None  # noqa: S101 rows come from a table
         sign, role = self._sign(row)
         cells, roles = [sign], [role]
         is_still = row.is_idle
         accent, accented = accents.accent(row)
-        for field, column_width in columns:
+        for field, column_width in shown:
             if field.kind == "bar" and isinstance(row, ThreadRow):
                 own, drawn = self.drawn(field, row, column_width)
                 cells.append(own)

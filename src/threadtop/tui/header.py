@@ -30,6 +30,7 @@ class Status(NamedTuple):
     attached: str = ""
     ended: str = ""
     worst: Shown | None = None
+    recording: str = ""
 
 
 def _meter(line: LineBuilder, share: CpuShare | None, width: int) -> None:
@@ -53,6 +54,8 @@ def _identity(snapshot: Snapshot, status: Status, width: int) -> Line:
         left.add(" ").add(status.attached, "b").add(" ")
     if is_wide or not status.attached:
         left.add(" ").add(text.visible(host.hostname), "b").add(" ")
+    if status.recording:
+        left.add(" ● ", "r").add(status.recording, "r").add(" ")
     right = _unusual(status) or _counts(snapshot, width - left.length, is_wide=is_wide)
     uptime, load = LineBuilder().add(" "), LineBuilder().add(" ")
     _label(uptime, "up", text.duration(host.uptime_s), " ")

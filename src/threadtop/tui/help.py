@@ -221,6 +221,7 @@ def sections(about: About, width: int) -> list[Section]:
         *_about(about, width),
         Section("Keys", [*_actions((*commands.MOVES, *commands.MAIN), width), *_actions(commands.GLOBAL, width)]),
         Section("In an opened process", _actions(commands.PROCESS, width)),
+        Section("In a recording (threadtop replay)", _actions(commands.REPLAY, width)),
         Section("In a list of findings", _actions(commands.FINDINGS, width)),
         Section(
             "What each number is",

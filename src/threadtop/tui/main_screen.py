@@ -50,6 +50,7 @@ class MainScreen(TableScreen):
         yield self.header
         yield self.grid
         yield self.footer
+        yield from self.place_line()
 
     def on_mount(self) -> None:
         """The grid takes the keys."""
@@ -70,6 +71,7 @@ class MainScreen(TableScreen):
 
     def show(self, snapshot: Snapshot) -> None:
         """A new snapshot, or the same one looked at in another way."""
+        snapshot = self.app.of_targets(snapshot)
         held: list[Key] | None = None
         if time.monotonic() < self._held_until and self.grid.table is not None:
             held = [row.key for row in self.grid.table.rows]
@@ -356,12 +358,12 @@ class MainScreen(TableScreen):
         elif purpose == "user":
             self._check_user(value)
             self.change(replace(self.view, user=value or None))
-        elif purpose == "delay":
-            return self.app.take_delay(value)
         elif purpose == "search":
             self.grid.searched = value
             if value and not self.grid.find(value, self._before_search[1], 1):
                 return f"no row has {value!r}"
+        else:
+            return super().take_line(purpose, value)
         return ""
 
     def _check_user(self, wanted: str) -> None:

@@ -5,122 +5,32 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from threadtop import fields, text
+from threadtop import fields
 from threadtop.interest import Interest
-from threadtop.tui import _compat, finding_words, paint, panes
-from threadtop.tui.accents import BUSY_PCT
+from threadtop.tui import _compat, finding_words, panes
 from threadtop.tui.commands import FINDINGS, GLOBAL, PROCESS, Action, bindings
 from threadtop.tui.findings_list import FindingsList
 from threadtop.tui.footer import Footer
 from threadtop.tui.grid import Grid
 from threadtop.tui.help import About
-from threadtop.tui.paint import LineBuilder
-from threadtop.tui.painted import Painted
 from threadtop.tui.panes.gil import GilPane
 from threadtop.tui.panes.pane import Opened
 from threadtop.tui.panes.sheet import SheetPane
 from threadtop.tui.panes.stacks import StacksPane
 from threadtop.tui.panes.threads import ThreadsPane
+from threadtop.tui.process_title import ProcessTitle
 from threadtop.tui.table_screen import TableScreen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from textual.app import ComposeResult
 
     from threadtop.snapshot import ProcessRow, Snapshot
-    from threadtop.tui.paint import Line
     from threadtop.tui.panes.pane import Pane
 
 
 _THREAD: Final = "Thread"
 _MOST_STEPS: Final = 4  # of the trail that are shown
-_TAB: Final = 3  # cells of a tab beside its name
-
-
-class ProcessTitle(Painted):
-    """Two lines: what the process is and does, and the tabs."""
-
-    DEFAULT_CSS = "ProcessTitle { height: 2; dock: top; }"
-
-    def __init__(self) -> None:
-        """Nothing opened yet."""
-        super().__init__()
-        self.opened: Opened | None = None
-        self.ended = False
-        self.paused = False
-        self.trail: Sequence[str] = ()
-        self.tab = 0
-
-    def make_lines(self, width: int, height: int) -> list[Line]:
-        """The two lines."""
-        del height
-        if self.opened is None:
-            return []
-        return [self._identity(self.opened.process, width), tabs(panes.NAMES, self.tab, width)]
-
-    def _identity(self, row: ProcessRow, width: int) -> Line:
-        name = LineBuilder()
-        for step in self.trail:
-            name.add(f" {step} >", ".")
-        name.add(f" {text.visible(row.process)} {row.pid} ", "t")
-        if self.ended:
-            name.add(" ended: its last figures are kept ", "s").add(" ")
-        if self.paused:
-            name.add(" PAUSED ", "s").add(" ")
-        threads = (
-            LineBuilder().add(f"{row.thread_count}", "b").add(" thread" if row.thread_count == 1 else " threads", ".")
-        )
-        cpu_role = "g" if (row.cpu_pct or 0) >= BUSY_PCT else "b"
-        cpu = LineBuilder().add("cpu ", ".").add(f"{text.percent(row.cpu_pct)} %", cpu_role)
-        wait_role = "w" if (row.wait_pct or 0) >= BUSY_PCT else " "
-        wait = LineBuilder().add("wait ", ".").add(f"{text.percent(row.wait_pct)} %", wait_role)
-        switches = LineBuilder().add("switches/s ", ".").add(text.rate(row.vol_per_s), "v").add(" vol ", ".")
-        switches.add(text.rate(row.invol_per_s), " ").add(" invol", ".")
-        memory = LineBuilder().add("res ", ".").add(text.size(row.rss_bytes) if row.rss_bytes else text.UNKNOWN)
-        user = LineBuilder().add(text.visible(row.user), ".")
-        if name.length > width:
-            return name.line(width)
-        return paint.fitted([name, _python(row), threads, cpu, wait, switches, user, memory], width, gap=2)
-
-
-def tabs(names: Sequence[str], chosen: int, width: int) -> Line:
-    """The names of the panes; where there is no room for all, those around the open one, and signs that there are more.
-
-    The names stay where they are while the open one moves among them: a part is turned over as a page is.
-    """
-    room = width - 2
-    start, end = 0, _fitting(names, 0, room)
-    while end <= chosen:
-        start, end = end, _fitting(names, end, room)
-    while end >= len(names) and start and _fitting(names, start - 1, room) == len(names):
-        start -= 1  # the last part is filled up from the left
-    line = LineBuilder().add("…" if start else " ", "h")
-    for index in range(start, end):
-        line.add(f" {names[index]} ", "H" if index == chosen else "h").add(" ", "h")
-    line.add(" " * max(0, width - 1 - line.length), "h").add("…" if end < len(names) else " ", "h")
-    return line.line(width)
-
-
-def _fitting(names: Sequence[str], start: int, room: int) -> int:
-    """Up to which of the names there is room, from ``start`` on; one at least."""
-    end, used = start, 0
-    while end < len(names) and (end == start or used + len(names[end]) + _TAB <= room):
-        used += len(names[end]) + _TAB
-        end += 1
-    return end
-
-
-def _python(row: ProcessRow) -> LineBuilder:
-    """Which Python it is, and how well its GIL is known."""
-    line = LineBuilder()
-    if row.gil is not None:
-        line.add(f"python {text.visible(row.gil.version)}".rstrip(), " ")
-        if row.gil.is_enabled is False:
-            line.add(" GIL off", ".")
-        elif row.gil.grade != "none":
-            line.add(f" GIL {row.gil.grade}", ".")
-    return line
+_MOST_WAITS: Final = 3  # snapshots without a process that is to be read from now on
 
 
 class ProcessScreen(TableScreen):
@@ -147,6 +57,7 @@ class ProcessScreen(TableScreen):
         self.pid = pid
         self._first_tid = tid
         self._row: ProcessRow | None = None
+        self._awaited: list[Snapshot] = []  # those it was not in, before its first
         self.title_lines = ProcessTitle()
         self.panes: list[Pane] = panes.made()
         self.footer = Footer((*self.ACTIONS, *GLOBAL))
@@ -159,6 +70,7 @@ class ProcessScreen(TableScreen):
             pane.display = index == self._first_pane
             yield pane
         yield self.footer
+        yield from self.place_line()
 
     def on_mount(self) -> None:
         """The open pane takes the keys."""
@@ -168,6 +80,13 @@ class ProcessScreen(TableScreen):
             self.show(self.app.snapshot)
         self._point_at(self._first_tid)
         self.app.look()
+
+    def on_screen_resume(self) -> None:
+        """Another screen lay on this one: what is read is this one's again, at once."""
+        if self.title_lines.opened is not None and self.app.snapshot is not None:
+            self.show(self.app.snapshot)
+            self.app.look()
+            self.app.feed.hurry()
 
     def _point_at(self, tid: int) -> None:
         """The cursor on a thread, where the open pane has one."""
@@ -190,15 +109,31 @@ class ProcessScreen(TableScreen):
         if not self.title_lines.ended:
             self._row = row
         if self._row is None:
+            self._wait_for_it(snapshot)
             return
         opened = Opened(snapshot, self._row, self.app.history)
         self.title_lines.opened = opened
-        self.title_lines.ended |= bool(self.app.status.ended)
+        if self.app.status.ended:  # what was attached to: nothing more is read, of a relative that was opened neither
+            self.title_lines.ended |= self.pid in (self.app.options.pids or {self.pid})
+            self.title_lines.is_left = not self.title_lines.ended
         self.title_lines.paused = self.app.status.paused
         self.title_lines.trail = self._trail()
         self.title_lines.repaint()
         self.pane.open(opened)
         self.footer.tick(self.pane.position())
+
+    def _wait_for_it(self, snapshot: Snapshot) -> None:
+        """One that was not read before is in the next snapshot but one at the latest, or has ended."""
+        self.title_lines.awaited = self.pid
+        self.title_lines.trail = self._trail()
+        self.title_lines.repaint()
+        if any(one is snapshot for one in self._awaited):
+            return
+        self._awaited.append(snapshot)
+        if len(self._awaited) > _MOST_WAITS:
+            self.dismiss(None)
+            self.app.call_after_refresh(self.app.say, f"process {self.pid} has ended, or may not be read")
+        self.app.feed.hurry()
 
     def _trail(self) -> list[str]:
         """The processes that led here, the latest ones where there are many."""
@@ -208,16 +143,16 @@ class ProcessScreen(TableScreen):
     def interest(self, attached: frozenset[int] | None) -> Interest:
         """What the open pane needs."""
         near = frozenset({self.pid, *(attached or ())})
-        return self.pane.interest(Interest(attached=attached, gil=near, waits=near), self.pid)
+        return self.pane.interest(
+            Interest(attached=near if attached is not None else None, gil=near, waits=near), self.pid
+        )
 
     def focus_table(self) -> None:
         """The open pane takes the keys."""
         self.pane.focus()
 
     def take_line(self, purpose: str, value: str) -> str:
-        """Take the seconds between two refreshes; raises UsageError."""
-        if purpose == "delay":
-            return self.app.take_delay(value)
+        """Search for what was typed; raises UsageError."""
         if purpose == "search":
             return "" if not value or self.pane.look_for(value, 0) else f"{value!r} is nowhere in this pane"
         return super().take_line(purpose, value)
@@ -271,8 +206,9 @@ class ProcessScreen(TableScreen):
         link = event.link
         if link.pid == self.pid:
             self.look_into(link.tid, link.pane or _THREAD)
-        elif not self.app.open_process(link.pid, link.tid, link.pane):
-            self.say(f"process {link.pid} is not there (any more), or not in sight")
+        elif not self.app.open_process(link.pid, link.tid, link.pane, attach=True):
+            what = "is not read while paused: Z goes on" if self.app.status.paused else "is not there (any more)"
+            self.say(f"process {link.pid} {what}")
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """Enter on a thread: all that is known of it."""
@@ -335,7 +271,9 @@ class ProcessScreen(TableScreen):
 
     def action_stacks(self) -> None:
         """Ask py-spy for the stacks, in the GIL pane."""
-        if isinstance(self.pane, (GilPane, StacksPane)):
+        if self.app.player is not None:
+            self.say("this is a recording: there is no process to ask")
+        elif isinstance(self.pane, (GilPane, StacksPane)):
             self.pane.ask_stacks()
         else:
             self.look_into(0, "Stacks")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from threadtop.tui.paint import Line
 
-_LABEL_CELLS: Final = 20
+_LABEL_CELLS: Final = 44
 _LINE_CELLS: Final = 12  # for what is typed, at least
 _LEAVING: Final = frozenset(("escape", "ctrl+c"))
 _EDITING: Final = frozenset(

@@ -21,10 +21,13 @@ from threadtop.tui import _compat, panes
 from threadtop.tui.app import ThreadtopApp
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from textual.pilot import Pilot
 
     from threadtop.cli import Options
     from threadtop.config import Preferences
+    from threadtop.recording.player import Player
     from threadtop.snapshot import Snapshot
     from threadtop.source import Source
     from threadtop.targets import Command
@@ -57,6 +60,21 @@ def run(
         picture.put()
     finally:
         picture.discard()
+    return EXIT_OK
+
+
+def run_recorded(options: Options, preferences: Preferences, player: Player, warning: str = "") -> int:
+    """Write the picture of the tick that a recording stands at; raises ThreadtopError where there is none to write."""
+    pane = _pane(options)
+    picture = Picture(options.screenshot or "")
+    try:
+        shown = replace(options, theme=options.theme or preferences.theme or _THEME, pids=None)
+        app = ThreadtopApp(shown, preferences, player, warning=warning)
+        asyncio.run(_painted_recorded(app, player, (pane, min(options.pids or (0,))), picture))
+        picture.put()
+    finally:
+        picture.discard()
+        player.close()
     return EXIT_OK
 
 
@@ -151,7 +169,6 @@ async def _painted(app: ThreadtopApp, passes: Passes, pane: str, picture: Pictur
         await pilot.pause()
 
     async def drive(pilot: Pilot[object]) -> None:
-        drivers.append(asyncio.current_task())
         await take(pilot)
         if pane:
             app.open_process(min(pids), 0, pane)
@@ -161,11 +178,41 @@ async def _painted(app: ThreadtopApp, passes: Passes, pane: str, picture: Pictur
             await take(pilot)
         await asyncio.sleep(passes.interval_s)
         await take(pilot)
+
+    await _driven(app, drive, picture)
+
+
+async def _painted_recorded(app: ThreadtopApp, player: Player, opened: tuple[str, int], picture: Picture) -> None:
+    """Run the app on no terminal for the tick that a recording stands at; ``opened`` is a pane ("" none) and a pid."""
+
+    async def drive(pilot: Pilot[object]) -> None:
+        snapshot, past = player.now()
+        for one in past:
+            app.history.add(one)
+        app.action_pause()
+        app.take(snapshot)
+        await pilot.pause()
+        pane, pid = opened
+        if pane and not app.open_process(pid, 0, pane):
+            message = f"process {pid} is not in this moment of the recording"
+            raise TargetError(message, "name another time with --at, or another process")
+        await pilot.pause()
+
+    await _driven(app, drive, picture)
+
+
+async def _driven(app: ThreadtopApp, drive: Callable[[Pilot[object]], Awaitable[None]], picture: Picture) -> None:
+    """Run the app on no terminal, and take the picture once ``drive`` has brought it to where it is to be."""
+
+    async def run_and_take(pilot: Pilot[object]) -> None:
+        drivers.append(asyncio.current_task())
+        await drive(pilot)
         picture.svg = own_ids(app.export_screenshot(title="threadtop"))
         app.exit()
 
     drivers: list[asyncio.Task[object] | None] = []
-    running = asyncio.create_task(app.run_async(headless=True, mouse=False, size=app.options.size, auto_pilot=drive))
+    run = app.run_async(headless=True, mouse=False, size=app.options.size, auto_pilot=run_and_take)
+    running = asyncio.create_task(run)
     try:
         await asyncio.wait({running})
     finally:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from textual.screen import Screen
 
 from threadtop.errors import UsageError
-from threadtop.tui.commands import RESERVED
+from threadtop.tui.commands import REPLAY, RESERVED
 from threadtop.tui.grid import Grid
 from threadtop.tui.prompt import Prompt
+from threadtop.tui.replay_line import ReplayLine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from textual import events
     from textual.widgets import Input
 
@@ -29,6 +32,21 @@ class TableScreen(Screen[None]):
         """Nothing is asked yet."""
         super().__init__()
         self.prompt: Prompt | None = None
+        self._replay_line: ReplayLine | None = None
+
+    def place_line(self) -> Iterator[ReplayLine]:
+        """The line that says where a recording is, to be composed above the footer; none for what is live."""
+        if self.app.player is not None:
+            self._replay_line = ReplayLine()
+            self.footer.name_first(REPLAY)
+            self.show_place()
+            yield self._replay_line
+
+    def show_place(self) -> None:
+        """Show where the recording is."""
+        player = self.app.player
+        if self._replay_line is not None and player is not None:
+            self._replay_line.show(player.position, paused=self.app.status.paused)
 
     def say(self, message: str, role: str = " ") -> None:
         """Show a message in the footer for some ticks."""
@@ -58,7 +76,12 @@ class TableScreen(Screen[None]):
 
     def take_line(self, purpose: str, value: str) -> str:
         """Take what was typed; returns what to say about it, raises UsageError if it makes no sense."""
-        del value
+        if purpose == "delay":
+            return self.app.take_delay(value)
+        if purpose == "jump":
+            return self.app.take_jump(value)
+        if purpose == "record":
+            return self.app.take_record(value)
         raise NotImplementedError(purpose)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

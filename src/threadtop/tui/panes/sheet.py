@@ -9,7 +9,7 @@ from textual.message import Message
 from threadtop import text
 from threadtop.inside.asked import Asked
 from threadtop.interest import STATUS
-from threadtop.sheets import render
+from threadtop.sheets import recorded, render
 from threadtop.sheets.sheet import NOT_YET, Subject
 from threadtop.tui import paint
 from threadtop.tui.commands import Action
@@ -68,6 +68,11 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         self._rows: Rows = render.Rows([])
         self._at = 0
         self._identity: object = None
+
+    def on_mount(self) -> None:
+        """Of a recording it shows what was recorded."""
+        if self.app.player is not None:  # type: ignore[attr-defined]
+            self.kind = recorded.kind(self.kind)
 
     # -- what is shown -------------------------------------------------------------------------------
 

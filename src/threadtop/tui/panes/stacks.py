@@ -48,6 +48,8 @@ class StacksPane(SheetPane):
     def ask_for(self, request: Request) -> None:
         """Ask for stacks; what pauses the process wants the key twice, and is not done with --readonly."""
         facts = self.facts()
+        if self.app.player is not None:  # type: ignore[attr-defined]
+            return
         if not isinstance(facts, StacksFacts) or self._opened is None or self.asking is not None:
             return
         if facts.is_readonly:

@@ -1,0 +1,65 @@
+"""The command line of ``threadtop replay``: what it takes, what it refuses, and a picture of a moment."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from recorded import recorded
+from test_player import SPIN, samples
+from threadtop import cli, replay_command
+from threadtop.errors import UsageError
+from threadtop.recording.times import Named
+
+
+def test_what_it_takes() -> None:
+    """A file, where to begin, how fast, and the options of the screen."""
+    asked = replay_command.parse(["a.ttr", "--at", "-30s", "--speed", "4", "--sort", "wait", "--theme", "mono"])
+    assert (asked.file, asked.at, asked.speed) == (Path("a.ttr"), Named("end", 30.0), 4.0)
+    assert (asked.options.sort, asked.options.theme) == ("wait_pct", "mono")
+    plain = replay_command.parse(["a.ttr"])
+    assert (plain.at, plain.speed, plain.options) == (None, 1.0, cli.Options())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (["a.ttr", "--json"], "threadtop export FILE"),
+        (["a.ttr", "-b", "--csv"], "threadtop export FILE"),
+        (["a.ttr", "-d", "5"], "threadtop export FILE"),
+        (["a.ttr", "4211"], "threadtop export FILE"),
+        (["a.ttr", "--explain"], "threadtop export FILE"),
+        (["a.ttr", "--speed", "fast"], "try --speed 4"),
+        (["a.ttr", "--speed", "0"], "try --speed 4"),
+        (["a.ttr", "--at", "noon"], "write --at 90s"),
+        ([], "threadtop replay --help"),
+    ],
+)
+def test_what_it_refuses(arguments: list[str], remedy: str) -> None:
+    """What makes no sense of a recording, with what to do instead."""
+    with pytest.raises(UsageError) as refused:
+        replay_command.parse(arguments)
+    assert remedy in refused.value.remedy
+
+
+def test_a_picture_of_a_moment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With its line and its finding, as the screen shows it; of a pane, too."""
+    file = str(recorded(tmp_path / "a.ttr", *samples(10), findings=((), (), (SPIN,))))
+    for name, more in (("a.svg", []), ("b.svg", ["--pane", "findings", "-p", "100"])):
+        picture = tmp_path / name
+        assert cli.main(["replay", file, "--at", "2s", "--screenshot", str(picture), *more]) == 0
+        said = " ".join(re.findall(r">([^<>]+)</text>", picture.read_text().replace("&#160;", " ")))
+        assert re.search(r"3 +of 10", said)
+        assert "it spins" in said
+    assert capsys.readouterr().err == ""
+
+
+def test_a_process_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A picture of a pane of it is none."""
+    file = str(recorded(tmp_path / "a.ttr", *samples(3)))
+    picture = tmp_path / "a.svg"
+    assert cli.main(["replay", file, "--screenshot", str(picture), "--pane", "findings", "-p", "7"]) == 1
+    assert "process 7 is not in this moment" in capsys.readouterr().err
+    assert not picture.exists()

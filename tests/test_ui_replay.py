@@ -1,0 +1,240 @@
+"""The screen of a recording: its line, its keys, its panes; and recording from the screen of a live machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from textual.widgets import Input
+
+import scripted
+from builders import NOON
+from recorded import recorded
+from screens import make_app, running
+from test_player import LEAK, SPIN, samples
+from threadtop.cli import Options
+from threadtop.config import Preferences
+from threadtop.errors import RecordingError
+from threadtop.moment import Moment
+from threadtop.recording.player import Player, Position
+from threadtop.recording.reader import Mark, Recording
+from threadtop.recording.replay import Replay
+from threadtop.recording.ring import Recorder
+from threadtop.tui.app import ThreadtopApp
+from threadtop.tui.replay_line import replay_line
+
+if TYPE_CHECKING:
+    from screens import Session
+
+FOUND = ((), (), (SPIN,), (SPIN,), (SPIN,), (), (), (LEAK,), (), ())
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> ThreadtopApp:
+    """The screen of ten seconds; its player has no thread, and reads when the test says so."""
+    player = Player(Replay(recorded(tmp_path / "a.ttr", *samples(10), findings=FOUND)), start=1)
+    return ThreadtopApp(Options(theme="dark"), Preferences(), player)
+
+
+async def read(session: Session) -> None:
+    """What the player's thread would do now."""
+    player = session.app.player
+    assert player is not None
+    shot, past = player.now()
+    player._latest, player._past = shot, past
+    session.app._take()
+    await session.settle()
+
+
+async def test_the_line_says_where_it_is(app: ThreadtopApp) -> None:
+    """Its clock, the tick and how many there are stand above the footer, which names the keys."""
+    shot, _ = app.player.now() if app.player else (None, [])
+    assert shot is not None
+    async with running(shot, app=app) as session:
+        line = session.lines()[-2]
+        assert line.startswith(" ▶ 1x  1970-01-02 12:00:02 UTC " if NOON < 1e6 else " ▶ 1x  ")
+        assert line.endswith("2 of 10  9 s recorded")
+        assert "▲" in line
+        assert "w step" in session.footer()
+
+
+async def test_steps_stand_still(app: ThreadtopApp) -> None:
+    """A step pauses, and shows the tick though paused; p goes on."""
+    shot, _ = app.player.now() if app.player else (None, [])
+    assert shot is not None
+    async with running(shot, app=app) as session:
+        await session.press("w")
+        await read(session)
+        assert app.snapshot is not None
+        assert app.snapshot.time == NOON + 3
+        assert "‖ PAUSED 1x" in session.lines()[-2]
+        assert "3 of 10" in session.lines()[-2]
+        await session.press("b", "b")
+        assert "1 of 10" in session.lines()[-2]  # the line is there before the tick is read
+        await session.press("p")
+        assert "▶" in session.lines()[-2]
+
+
+async def test_findings_times_and_speed(app: ThreadtopApp) -> None:
+    """The keys x and X go to findings, J to a time; + and - set the speed, d says so."""
+    shot, _ = app.player.now() if app.player else (None, [])
+    assert shot is not None
+    async with running(shot, app=app) as session:
+        await session.press("x")
+        await read(session)
+        assert app.snapshot is not None
+        assert app.snapshot.findings == (SPIN,)
+        assert "spinning begins in process 100" in session.footer()
+        await session.press("x", "x")
+        assert "no finding begins after this" in session.footer()
+        await session.press("J")
+        await session.type("-2s")
+        assert "8 of 10" in session.lines()[-2]
+        await session.press("J")
+        await session.type("noon")
+        assert "go to 90s" in session.text()
+        await session.press("escape", "plus", "plus")
+        assert " 4x " in session.lines()[-2]
+        await session.press("minus")
+        assert " 2x " in session.lines()[-2]
+        await session.press("d")
+        assert "+ and - play it faster" in session.footer()
+        await session.press("}")
+        assert "■ end 2x" in session.lines()[-2]
+
+
+async def test_a_jump_brings_its_past(app: ThreadtopApp) -> None:
+    """Sparklines are of what lies before the tick that was jumped to, and of nothing else."""
+    shot, _ = app.player.now() if app.player else (None, [])
+    assert shot is not None
+    async with running(shot, app=app) as session:
+        old = app.history
+        await session.press("J")
+        await session.type("8s")
+        await read(session)
+        assert app.history is not old
+        assert app.snapshot is not None
+        key = app.snapshot.processes[100].threads[100].key
+        assert app.history.series(key, "cpu_pct", 3) == pytest.approx([50, 50, 50])
+
+
+async def test_panes_of_a_recording(app: ThreadtopApp) -> None:
+    """What is not recorded is said, nothing is asked of a live process, and r has nothing to record."""
+    shot, _ = app.player.now() if app.player else (None, [])
+    assert shot is not None
+    async with running(shot, app=app) as session:
+        await session.press("r")
+        assert "nothing to record" in session.footer()
+        await session.press("down", "enter", "e")
+        assert "is not recorded" in session.text()
+        assert "2 of 10" in session.lines()[-2]
+        await session.press("y")
+        assert "no process to ask" in session.footer()
+
+
+async def test_figures_of_a_recording(app: ThreadtopApp) -> None:
+    """The panes of a process and of a thread show what was recorded of it, explained as the columns are."""
+    shot, _ = app.player.now() if app.player else (None, [])
+    assert shot is not None
+    async with running(shot, app=app) as session:
+        await session.press("down", "enter", "enter")
+        lines = session.lines()
+        assert " What was recorded of the thread" in lines
+        assert any(line.split() == ["%CPU", "50.0"] for line in lines)
+        assert any("all else is not recorded" in line for line in lines)
+        await session.press("shift+tab")
+        assert " What was recorded of the process" in session.lines()
+        await session.press("?")
+        assert "share of one core it ran on" in session.text()
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 120, 200])
+def test_the_line_fits(width: int) -> None:
+    """At each width, with the marks in their places."""
+    marks = ((0, Mark(1, "leak", 1, is_problem=False)), (3599, Mark(3600, "spin", 1, is_problem=True)))
+    for place in (0, 1800, 3599):
+        at = Position(place, 3600, 1e9 + place, 1e9, 1e9 + 3599, 0.25, marks)
+        cells, roles = replay_line(at, width, paused=False)
+        assert len(cells) == len(roles) == width
+    if width >= 80:
+        assert "├△" in replay_line(at._replace(place=1800), width, paused=False)[0]
+        assert "▲┤" in replay_line(at._replace(place=1800), width, paused=False)[0]
+        assert "1/4x" in cells
+
+
+# -- recording a live machine --------------------------------------------------------------------
+
+
+@pytest.fixture
+def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[ThreadtopApp, Recorder]:
+    """A live screen with three seconds in memory, in a directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    recorder = Recorder()
+    for one in samples(3):
+        recorder.keep(Moment(one, {}, ()))
+    app = make_app()
+    app.recorder = recorder
+    return app, recorder
+
+
+async def settled(session: Session, words: str) -> None:
+    """Wait for what a thread says when it is done."""
+    for _ in range(1000):
+        await session.settle()
+        if words in session.text():
+            return
+        await session.pilot.pause(0.01)
+    raise AssertionError(session.text())
+
+
+async def test_the_last_seconds_and_what_comes(live: tuple[ThreadtopApp, Recorder]) -> None:
+    """The key r asks for a file, the header shows that it grows, r ends it: it holds what was before, too."""
+    app, recorder = live
+    async with running(app=app) as session:
+        await session.press("r")
+        assert "record with the last 2 s (" in session.text()
+        assert app.screen.query_one(Input).value == "threadtop-web-03-20260101T120001Z.ttr"
+        await session.press("ctrl+u")
+        await session.type("a.ttr")
+        await settled(session, "recording to a.ttr; r ends it")
+        recorder.keep(Moment(samples(4)[3], {}, ()))
+        await session.take(scripted.ticks()[1])
+        assert "● rec " in session.lines()[0]
+        await session.press("r")
+        assert "threadtop replay shows it" in session.footer()
+        await session.take(scripted.ticks()[2])
+        assert "● rec " not in session.lines()[0]
+    assert len(Recording(Path("a.ttr")).ticks) == 4
+
+
+async def test_a_file_that_cannot_be(live: tuple[ThreadtopApp, Recorder]) -> None:
+    """What is in the way is said, and nothing is recorded."""
+    app, recorder = live
+    Path("a.ttr").write_text("mine")  # noqa: ASYNC240 a few bytes
+    async with running(app=app) as session:
+        await session.press("r", "ctrl+u")
+        await session.type("a.ttr")
+        await settled(session, "a.ttr is there already")
+        assert recorder.status.path == ""
+    assert Path("a.ttr").read_text() == "mine"  # noqa: ASYNC240
+
+
+async def test_a_disk_that_fills_up(live: tuple[ThreadtopApp, Recorder], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file ends, that is said once, and the last minutes go on in memory."""
+    app, recorder = live
+    async with running(app=app) as session:
+        recorder.begin(Path("a.ttr"))
+        full = RecordingError("a.ttr: the disk is full; what was recorded before is kept", "make room")
+
+        def fail(*_: object, **__: object) -> None:
+            raise full
+
+        assert recorder._writer is not None
+        monkeypatch.setattr(recorder._writer, "add", fail)
+        recorder.keep(Moment(samples(4)[3], {}, ()))
+        await session.take(scripted.ticks()[2])
+        assert "the disk is full" in session.footer()
+        assert recorder.status.path == ""
+        assert recorder.status.ring_s == 3.0
+    assert len(Recording(Path("a.ttr")).ticks) == 3
