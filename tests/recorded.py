@@ -278,6 +278,14 @@ def error_of(path: Path, seeks: Sequence[int] = range(16)) -> str:
     return ""
 
 
+def count(path: Path) -> int:
+    """How many ticks a recording has, as any tool would count them."""
+    connection = sqlite3.connect(path)
+    (ticks,) = connection.execute("SELECT count(*) FROM ticks").fetchone()
+    connection.close()
+    return int(ticks)
+
+
 def change(path: Path, *statements: str) -> None:
     """Run statements on a recording."""
     connection = sqlite3.connect(path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recorded import change, error_of, script
+from recorded import change, count, error_of, script
 from threadtop.errors import RecordingError
 from threadtop.recording.reader import Recording
 from threadtop.recording.ring import Ring
@@ -26,9 +26,9 @@ def test_who_reads_does_not_hold_up_who_writes(tmp_path: Path) -> None:
     recording = Recording(path)
     paused = recording.moments(0, 8)
     next(paused)
-    for count, moment in enumerate(moments[8:], start=9):
+    for number, moment in enumerate(moments[8:], start=9):
         out.add(moment)
-        assert _count(path) == count
+        assert count(path) == number
     assert len(list(paused)) == 7
     recording.close()
     out.close()
@@ -70,7 +70,7 @@ def test_ticks_that_are_held_up_are_written_at_the_end(tmp_path: Path) -> None:
     out.add(moments[1])
     other.close()
     out.close()
-    assert _count(path) == 2
+    assert count(path) == 2
 
 
 def test_a_writer_tells_a_lock_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_a_writer_tells_a_lock_that_never_ends(tmp_path: Path, monkeypatch: pyte
     other.close()
     out.add(moments[5])
     out.close()
-    assert _count(path) == 2
+    assert count(path) == 2
     assert error_of(path) == ""
 
 
@@ -117,13 +117,6 @@ def test_other_tools_may_tidy_a_recording(tmp_path: Path) -> None:
     source.close()
     target.close()
     assert _samples(tmp_path / "b") == before
-
-
-def _count(path: Path) -> int:
-    connection = sqlite3.connect(path)
-    (count,) = connection.execute("SELECT count(*) FROM ticks").fetchone()
-    connection.close()
-    return int(count)
 
 
 def _samples(path: Path) -> list[object]:
