@@ -166,7 +166,9 @@ def _begin(one: _Script) -> None:
     one.tick()
 
     one.threads(100, one.run(100, 101, 1, name=ODD_NAME, nice=5), thread_sample(102, start_ticks=400, at_ns=one.now_ns))
-    one.processes[400] = process_sample(400, start_ticks=400, at_ns=one.now_ns, uid=0)
+    one.processes[400] = process_sample(
+        400, thread_sample(400, start_ticks=400), start_ticks=400, at_ns=one.now_ns, uid=0
+    )
     one.looks |= {"gils": {100: gil(4, {101: 90, 102: 1})}, "waits": {100: waits(4, 30)}}
     one.findings = ()
     one.tick()
@@ -185,7 +187,9 @@ def _begin(one: _Script) -> None:
 
 
 def _go_on(one: _Script) -> None:
-    one.processes[400] = process_sample(400, start_ticks=777, at_ns=one.now_ns, command="another")
+    one.processes[400] = process_sample(
+        400, thread_sample(400, start_ticks=777), start_ticks=777, at_ns=one.now_ns, command="another"
+    )
     one.looks["gils"] = {100: gil(7, {101: 95, 103: 9}), 400: gil(7, {400: 3}, pid=400, start_ticks=777)}
     one.tick()
 
@@ -194,7 +198,7 @@ def _go_on(one: _Script) -> None:
     one.looks = {key: value for key, value in one.looks.items() if key != "gils"}
     one.tick()
 
-    one.processes[300] = process_sample(300, start_ticks=900, at_ns=one.now_ns)
+    one.processes[300] = process_sample(300, thread_sample(300, start_ticks=900), start_ticks=900, at_ns=one.now_ns)
     one.threads(100, thread_sample(103, start_ticks=1001, at_ns=one.now_ns), gone=[103])
     one.looks |= {"gils": {100: gil(10, {101: 4}, began=2)}, "waits": {100: waits(10, 31)}}
     one.tick()

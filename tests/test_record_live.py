@@ -37,8 +37,9 @@ class Recorder:
     def __init__(self, file: Path, *arguments: str, program: tuple[str, ...] = RECORDS) -> None:
         """Start it."""
         own = ("-o", str(file)) if program is RECORDS else (str(file),)
+        # Without a buffer: what is read line by line, and what is left at the end, is all of it.
         self.process = subprocess.Popen(
-            [*program, *own, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*program, *own, *arguments], bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         self.ticks = 0
 
@@ -56,7 +57,7 @@ class Recorder:
             self.process.send_signal(number)
         out, err = self.process.communicate(timeout=MOST_S)
         self.ticks = int(out.split()[-1]) if out.split() else self.ticks
-        return self.process.returncode, err
+        return self.process.returncode, err.decode()
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from threadtop.feed import LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.interest import Interest
 from threadtop.procfs.reader import ProcReader
 from threadtop.recording import times, writer
-from threadtop.recording.format import TABLES
+from threadtop.recording.format import EXAMPLES, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +76,7 @@ def _parser() -> cli.Parser:
     say("-o", "--output", metavar="FILE", help="the file to make (threadtop-HOST-TIME.ttr)")
     say("-d", "--delay", metavar="SECONDS", default="1", help="seconds between two ticks (1)")
     say("--for", metavar="TIME", dest="span", help="end after 90, 90s, 10m or 2h")
-    say("--schema", action=_Schema, nargs=0, help="print the tables of such a file, as SQL with remarks")
+    say("--schema", action=_Schema, nargs=0, help="print the tables of such a file as SQL, with remarks and examples")
     say("-V", "--version", action="version", version=f"threadtop {__version__}")
     return parser
 
@@ -206,9 +206,9 @@ def _is_same(first: Snapshot, row: ProcessRow) -> bool:
 
 
 class _Schema(argparse.Action):
-    """Print the tables of a recording, and what stands in them."""
+    """Print the tables of a recording, what stands in them, and what may be asked of them."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         """As argparse calls it."""
-        print(TABLES.strip())
+        print(TABLES.strip(), EXAMPLES.strip(), sep="\n\n")
         parser.exit()
