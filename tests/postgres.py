@@ -47,6 +47,11 @@ class Server(NamedTuple):
             **self.demoted,
         )
 
+    @property
+    def waiting(self) -> list[int]:
+        """The backends that wait for a row."""
+        return self.backends("postgres: tester", "waiting")
+
     def backends(self, beginning: str, end: str) -> list[int]:
         """The processes whose titles begin and end so."""
         found = []
@@ -63,13 +68,20 @@ class Server(NamedTuple):
 @contextmanager
 def blocked() -> Iterator[list[int]]:
     """The pids of backends that wait for a row which a transaction has changed and holds; raises NoServerError."""
+    with waited_for() as server:
+        yield server.waiting
+
+
+@contextmanager
+def waited_for() -> Iterator[Server]:
+    """A server with such backends; raises NoServerError."""
     with _server() as server:
         clients = [server.psql("begin; update held set value = 1", "select pg_sleep(600)")]
         try:
             _until(lambda: bool(server.backends("postgres: tester", "SELECT")), "a transaction that holds a row")
             clients += [server.psql("update held set value = value + 1") for _ in range(WAITERS)]
-            _until(lambda: len(server.backends("postgres: tester", "waiting")) == WAITERS, "backends that wait")
-            yield server.backends("postgres: tester", "waiting")
+            _until(lambda: len(server.waiting) == WAITERS, "backends that wait")
+            yield server
         finally:
             for client in clients:
                 client.kill()

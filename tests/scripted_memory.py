@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import scripted
 from threadtop.inside import mapped
-from threadtop.inside.memory import Listed, Measured, MemoryFacts
+from threadtop.inside.listing import Listed
+from threadtop.inside.memory import Measured, MemoryFacts
 from threadtop.procfs.maps import Mapping, parse_maps
 from threadtop.procfs.smaps import Usage
 

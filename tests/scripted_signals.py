@@ -24,7 +24,11 @@ def facts() -> SignalFacts:
         },
         masks=masks,
         timers=(Timer(0, 10, "signal pid", scripted.GUNICORN, 1), Timer(1, 14, "thread tid", tids[-1], 0)),
-        timerfds=(TimerFd(7, 1, 1_500_000_000, 5_000_000_000), TimerFd(9, 7, 0, 0), TimerFd(11, None, None, None)),
+        timerfds=(
+            TimerFd(7, 1, 1_500_000_000, 5_000_000_000, 0),
+            TimerFd(9, 7, 0, 0, 3),
+            TimerFd(11, None, None, None),
+        ),
         pending_limit="62832",
         denials=(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+import servers
 from threadtop.errors import DeniedError
 from threadtop.inside import files
 from threadtop.inside.asked import Asked
@@ -274,6 +276,47 @@ def test_thousands(own: Own, tmp_path: Path) -> None:
             os.close(fd)
 
 
+OPENS_THOUSANDS = """
+import os, resource, select, socket, sys, tempfile
+resource.setrlimit(resource.RLIMIT_NOFILE, (7000, 7000))
+kept = [socket.socketpair() for _ in range(1000)]
+kept += [socket.socket() for _ in range(50)]
+for _ in range(1000): os.pipe()
+kept += [tempfile.TemporaryFile() for _ in range(300)]
+kept += [select.epoll() for _ in range(700)]
+for number in range(6000, 7000): os.dup2(kept[-1].fileno(), number)
+print(len(os.listdir("/proc/self/fd")) - 1, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_process_with_thousands() -> None:
+    """--pane waits until all are counted; the last part has the last ones; of all it is told who has the other end."""
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 7000:
+        pytest.skip("no process may open 7,000 files here")
+    with subprocess.Popen(
+        [sys.executable, "-c", OPENS_THOUSANDS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        count = int(process.stdout.readline())
+        fds = sorted(int(name) for name in os.listdir(f"/proc/{process.pid}/fd"))
+        first, last = servers.pane("files", process.pid), servers.pane("files", process.pid, "--part", "99")
+        process.stdin.close()
+    assert first["summary"]["open"] == first["files_total"] == count == len(fds)
+    kinds = first["summary"]["kinds"]
+    assert (kinds["socket"], kinds["epoll"], kinds["file"]) == (2050, 1700, 300)
+    assert kinds["pipe"] >= 2000
+    assert (sum(kinds.values()), first["summary"]["deleted"]) == (count, 300)
+    assert [row["fd"] for row in first["files"]] == fds[: files.PAGE]
+    assert [row["fd"] for row in last["files"]] == fds[last["files_first"] :]
+    assert {row["target"] for row in first["files"] if row["kind"] == "socket"} == {"unix -> itself"}
+    assert "not looked up yet" not in json.dumps((first, last))
+
+
 def test_from_a_number_on(own: Own) -> None:
     """The kernel's folder can be entered in the middle: what is below is not listed."""
     listed = sorted(int(name) for name in os.listdir("/proc/self/fd"))
@@ -294,6 +337,9 @@ def test_another_users_count_is_known() -> None:
             reader = ProcReader()
             if reader.descriptors_taken(process.pid) is None:
                 pytest.skip("before Linux 6.2 the kernel does not tell")
+            deadline = time.monotonic() + DEADLINE_S
+            while reader.descriptors_taken(process.pid) != 3 and time.monotonic() < deadline:
+                time.sleep(0.01)  # its libraries are being loaded
             assert reader.descriptors_taken(process.pid) == 3
             with pytest.raises(DeniedError):
                 reader.descriptors_from(process.pid, 0, 9)

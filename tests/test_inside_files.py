@@ -15,6 +15,7 @@ from threadtop.errors import DeniedError, GoneError
 from threadtop.inside import census, files, holders
 from threadtop.inside.asked import Asked
 from threadtop.inside.files import FilesFacts, FilesReader
+from threadtop.sheets import file_words
 from threadtop.waiting.sockets import Socket
 
 if TYPE_CHECKING:
@@ -211,6 +212,62 @@ def test_many_descriptors_are_counted_in_turn(fake: Fake, monkeypatch: pytest.Mo
     facts = [fake.read() for _ in range(3)][-1]
     assert facts.kinds == {"socket": 2, "pipe": 2, "eventfd": 1}
     assert facts.open_count == 5
+
+
+def test_fifty_thousand(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of them in each reading, also the last one at once, and no more links than are bounded; all in the end."""
+    many = 50_000
+    fake.taken = many
+    info = b"pos:\t0\nflags:\t02\nmnt_id:\t1\n"
+    asked: list[int] = []
+
+    def link(_pid: int | str, fd: int) -> str:
+        asked.append(fd)
+        return f"pipe:[{fd // 2}]" if fd % 2 else "anon_inode:[eventfd]"
+
+    monkeypatch.setattr(fake.files, "descriptors_from", lambda _, start, most: [*range(start, many)[:most]])
+    monkeypatch.setattr(fake.files, "descriptor_link", link)
+    monkeypatch.setattr(fake.files, "descriptor_info", lambda *_: info)
+    facts = fake.read(99)
+    assert (facts.open_count, facts.first, [one.fd for one in facts.page]) == (many, 49_500, [*range(49_500, many)])
+    assert facts.is_pending
+    assert len(asked) <= census.MOST_LINKS + files.PAGE
+    readings = 1
+    while facts.is_pending:
+        facts = fake.read(3000)
+        readings += 1
+        assert readings < many
+    assert (facts.first, facts.counted, facts.kinds) == (49_500, many, {"eventfd": many // 2, "pipe": many // 2})
+
+
+def test_what_there_is_no_time_for_comes_in_the_next_reading(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page is there at once; a table and so many peers in each reading, and meanwhile nothing wrong is said."""
+    monkeypatch.setattr(files, "BUDGET_S", 0.0)
+    monkeypatch.setattr(files, "LEAST_PEERS", 1)
+    udp = b"1: 0100007F:1F40 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 50 2 0 0\n"
+    unix = b"ffff8: 00000003 00000000 00000000 0001 03    %d\n"
+    fake.blocked.file(100, "net/udp").write_bytes(HEAD + udp)
+    fake.blocked.file(100, "net/unix").write_bytes(unix % 40 + unix % 41)
+    for fd, inode in ((3, 40), (4, 41), (5, 50), (6, 99)):
+        fake.open(fd, f"socket:[{inode}]")
+    fake.files.descriptor_protocol = lambda _pid, _fd: "UDP"  # type: ignore[method-assign]
+    monkeypatch.setattr(fake.reader._ends, "unix_peer", lambda _, inode: (inode ^ 1, ""))
+    words: list[list[str]] = []
+    is_pending = True
+    while is_pending:
+        sample = fake.blocked.sample(3 + len(words) / 10)._replace(blocked={})  # before any table is due again
+        facts = fake.reader.read(Asked("files", 100), sample)
+        assert [one.fd for one in facts.page] == [3, 4, 5, 6]
+        words.append([file_words.target(one) for one in facts.page])
+        is_pending = facts.is_pending
+    assert words[0] == ["udp, not looked up yet"] * 4
+    seen = [list(dict.fromkeys(row)) for row in zip(*words, strict=True)]
+    assert seen == [
+        ["udp, not looked up yet", "unix -> itself"],
+        ["udp, not looked up yet", "unix -> other end not found yet", "unix -> itself"],
+        ["udp, not looked up yet", "127.0.0.1:8000 udp"],
+        ["udp, not looked up yet", "udp, not bound, or of another network namespace"],
+    ]
 
 
 def test_a_far_page_at_once(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

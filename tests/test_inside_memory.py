@@ -10,7 +10,7 @@ import pytest
 from builders import process_sample, sample, thread_sample
 from fakeproc import FakeProc, FakeReader
 from threadtop.errors import DeniedError, GoneError
-from threadtop.inside import Asked, memory
+from threadtop.inside import Asked, listing, mapped, memory
 from threadtop.inside.memory import BY_ADDRESS, SMAPS, MemoryFacts, MemoryReader
 
 if TYPE_CHECKING:
@@ -106,16 +106,16 @@ def test_many_mappings_come_in_slices(scene: Scene) -> None:
     told = scene.read_to_end()
     coming = [one.coming for one in told[:-1]]
     assert len(coming) >= 2
-    assert coming == sorted(set(coming))
+    assert coming == sorted(coming)
     assert all(one.listed is None for one in told[:-1])
     last = told[-1].listed
     assert last is not None
-    assert (last.maps, last.is_cut, len(last.part)) == (MANY, False, memory.PAGE)
+    assert (last.maps, last.is_cut, len(last.part)) == (MANY, False, listing.PAGE)
 
 
 def test_too_many_mappings_are_cut(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond a bound nothing more is read, and that is said."""
-    monkeypatch.setattr(memory, "MOST_MAPS", 100)
+    monkeypatch.setattr(listing, "MOST_MAPS", 100)
     scene.map(MANY)
     listed = scene.read().listed
     assert listed is not None
@@ -208,6 +208,39 @@ def test_stack_pointers_mark_stacks(scene: Scene) -> None:
     assert sum(one.kind == "thread stack" for one in facts.listed.part) == 2
     asked = [scene.files.paths.count(f"{PID}/task/{tid}/syscall") for tid in (PID + 1, PID + 2)]
     assert asked == [1, 2]
+
+
+def test_many_threads_are_asked_in_turn(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many in one reading, each once before any is asked again; until all were, there is more to come."""
+    monkeypatch.setattr(memory, "MOST_POINTERS", 1)
+    for tid in range(PID, PID + 3):
+        scene.write("syscall", b"running\n", tid)
+    assert [scene.read().is_pending for _ in range(6)] == [True, True, False, False, False, False]
+    assert [scene.files.paths.count(f"{PID}/task/{tid}/syscall") for tid in range(PID, PID + 3)] == [2, 2, 2]
+
+
+def test_stacks_are_told_once_all_threads_were_asked(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mappings are there with the first reading; they are not summed up anew for each few stacks."""
+    monkeypatch.setattr(memory, "MOST_POINTERS", 1)
+    for tid in range(PID, PID + 3):
+        pointer = BASE + (tid - PID) * 2 * SIZE
+        scene.write("syscall", b"7 0x1 0x2 0x3 0x4 0x5 0x6 0x%x 0x55\n" % pointer, tid)
+    told = [scene.read() for _ in range(3)]
+    kinds = [[one.kind for one in facts.listed.part] for facts in told if facts.listed is not None]
+    assert [facts.pointers for facts in told] == [1, 2, 3]
+    assert [row.count("thread stack") for row in kinds] == [1, 1, 3]
+    assert [facts.is_pending for facts in told] == [True, True, False]
+
+
+@pytest.mark.usefixtures("hasty")
+def test_sums_come_in_slices(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Summing up thousands of mappings takes some readings; meanwhile it is said how many there are."""
+    monkeypatch.setattr(mapped, "STEP", 10)
+    scene.map(100)
+    told = scene.read_to_end()
+    assert [facts.coming for facts in told[:-1]].count(100) > 100 / 10
+    assert told[-1].listed is not None
+    assert [one.maps for one in told[-1].listed.kinds] == [100]
 
 
 def test_a_main_thread_that_has_ended(scene: Scene) -> None:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+import nobody
+from servers import pane
 from threadtop.pane_report import NAMES
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.live
 PROGRAM = Path(__file__).parent / "programs" / "inside.py"
-NOBODY = 65534
 
 
 class Known(NamedTuple):
@@ -50,27 +51,12 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
         process.stdin.close()
 
 
-def pane(name: str, pid: int, *more: str, prefix: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What --pane prints as JSON."""
-    command = [
-        *prefix,
-        sys.executable,
-        "-m",
-        "threadtop",
-        "--pane",
-        name,
-        "-d",
-        "0.3",
-        "--once",
-        "--json",
-        "-p",
-        str(pid),
-    ]
-    done = subprocess.run([*command, *more], capture_output=True, text=True, timeout=60, check=False)
+def pane_as(python: tuple[str, ...], name: str, pid: int) -> dict[str, Any]:
+    """What --pane prints as JSON for another user."""
+    command = [*python, "-m", "threadtop", "--pane", name, "-d", "0.1", "--once", "--json", "-p", str(pid)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert not done.returncode, done.stderr
-    shown = json.loads(done.stdout)
-    assert isinstance(shown, dict)
-    return shown
+    return dict(json.loads(done.stdout))
 
 
 def table(shown: dict[str, Any], key: str, by: str) -> dict[Any, dict[str, Any]]:
@@ -184,7 +170,7 @@ def test_a_thread_that_runs(known: Known) -> None:
 def test_signals(known: Known) -> None:
     """What it ignores, catches, and blocks while it is pending."""
     shown = pane("signals", known.pid)
-    process = shown["process"]
+    process = shown["signals"]
     assert process["pending"] == ["USR2"]
     assert "HUP" in process["ignored"]
     assert "USR1" in process["caught"]
@@ -235,29 +221,125 @@ def test_stacks(known: Known) -> None:
     assert {known.pid, known.said["read"], known.said["spin"]} <= set(frames)
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
+@pytest.fixture(scope="module")
+def as_nobody() -> Iterator[tuple[str, ...]]:
+    """How threadtop is started as nobody."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root can become nobody, with setpriv")
+    try:
+        with nobody.python() as command:
+            yield command
+    except nobody.NoPythonError as error:
+        pytest.skip(str(error))
+
+
+ANOTHERS = "it is another user's process"
+DENIED = {
+    "overview": {"io", "exe", "cwd", "root", "ns"},
+    "thread": {"syscall", "io", "stack"},
+    "files": {"fd"},
+    "memory": {"syscall", "maps"},
+    "signals": {"timers", "fd"},
+    "environment": {"environ"},
+}
+
+
 @pytest.mark.parametrize("name", [name for name in sorted(NAMES) if name != "stacks"])
-def test_another_users_process(name: str, known: Known, tmp_path: Path) -> None:
-    """As nobody every pane still says something, and what it cannot read names the rule and what would lift it."""
-    prefix = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "env", f"HOME={tmp_path}")
-    probe = subprocess.run(
-        [*prefix, sys.executable, "-c", "import threadtop"], capture_output=True, check=False, timeout=60
-    )
-    if probe.returncode:
-        pytest.skip("nobody may not read this Python")
-    shown = pane(name, known.pid, prefix=prefix)
-    for denial in shown["denied"]:
-        assert denial["what"]
-        assert denial["rule"]
-    if name in {"overview", "files", "memory", "thread", "environment"}:
-        assert {denial["rule"] for denial in shown["denied"]} == {"it is another user's process"} | (
-            {"only CAP_SYS_ADMIN may read a kernel stack"} if name == "thread" else set()
-        )
+def test_another_users_process(name: str, known: Known, as_nobody: tuple[str, ...]) -> None:
+    """As nobody every pane says what anyone may know; what it cannot read names the rule and what would lift it."""
+    shown = pane_as(as_nobody, name, known.pid)
+    rules = {denial["what"]: (denial["rule"], denial["remedy"]) for denial in shown["denied"]}
+    assert rules.keys() == DENIED.get(name, set())
+    if "stack" in rules:
+        assert rules.pop("stack") == ("only CAP_SYS_ADMIN may read a kernel stack", "run threadtop as root")
+    assert {rule for rule, _ in rules.values()} <= {ANOTHERS}
+    assert all(remedy for _, remedy in rules.values())
+    anyones = {
+        "overview": lambda: shown["now"]["threads"]["count"] == 5 and shown["memory"]["rss_bytes"] > 1 << 20,
+        "threads": lambda: len(shown["threads"]) == 5,
+        "thread": lambda: shown["identity"]["tid"]["tid"] == known.pid,
+        "files": lambda: shown["summary"]["open"] >= len(os.listdir(f"/proc/{known.pid}/fd")),
+        "memory": lambda: shown["totals"]["vsize_bytes"] > shown["totals"]["rss_bytes"] > 1 << 20,
+        "signals": lambda: shown["signals"]["pending"] == ["USR2"],
+        "protection": lambda: shown["identity"]["uids"]["real"] == 0,
+        "children": lambda: known.said["child"] in {row["pid"] for row in shown["processes"]},
+        "environment": lambda: table(shown, "limits", "limit")["Max open files"]["used"] is not None,
+        "findings": lambda: shown["findings"] is not None,
+    }
+    assert anyones[name]()
+
+
+def test_text_for_another_user(known: Known, as_nobody: tuple[str, ...]) -> None:
+    """What may not be read is said above all else, and by which rule below."""
+    command = [*as_nobody, "-m", "threadtop", "--pane", "files", "--once", "-d", "0.1", "-p", str(known.pid)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines()[0].strip().startswith("not readable: fd")
+    assert ANOTHERS in done.stdout
+    assert done.stderr == ""
+
+
+ENDINGS = ("overview", "thread", "files", "memory", "signals", "environment")
+OTHERS = ("threads", "protection", "children", "findings")
 
 
 def test_a_kernel_thread() -> None:
-    """It has no files, no memory, no environment: each pane says what there is, without a failure."""
+    """It has no files, no memory, no environment: each pane says what there is, and why there is no more."""
     if not Path("/proc/2/task").exists():
         pytest.skip("no kernel threads are to be seen here (a container)")
-    for name in ("overview", "files", "memory", "thread", "signals", "protection", "children", "environment"):
-        assert pane(name, 2)["pane"] == name
+    for name in (*ENDINGS, *OTHERS):
+        shown = pane(name, 2)
+        assert shown["pane"] == name
+        if name in ENDINGS and name != "thread":
+            assert shown["notes"][0].startswith("a thread of the kernel: "), name
+
+
+def test_a_zombie() -> None:
+    """Of what has ended and is not reaped each pane says so, and who would have to."""
+    code = "import os; pid = os.fork(); pid or os._exit(0); print(pid, flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        deadline = time.monotonic() + 60
+        while "Z" not in Path(f"/proc/{pid}/stat").read_text(encoding="ascii") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for name in (*ENDINGS, *OTHERS):
+            shown = pane(name, pid)
+            assert shown["pane"] == name
+            if name in ENDINGS:
+                assert f"it has ended, and its parent {process.pid} has not reaped it yet" in shown["notes"][0], name
+        process.communicate(b"\n")
+
+
+def test_a_deleted_executable(tmp_path: Path) -> None:
+    """Of a program that was deleted while it runs every pane is there; where it shows, it is said to be gone."""
+    program = tmp_path / "gone"
+    shutil.copy("/bin/sleep", program)
+    with subprocess.Popen([program, "600"]) as process:
+        try:
+            program.unlink()
+            shown = {name: pane(name, process.pid) for name in (*ENDINGS, *OTHERS)}
+        finally:
+            process.kill()
+    assert shown["overview"]["identity"]["executable"] == f"{program} (deleted)"
+    assert f"{program} (deleted)" in {row["file"] for row in shown["memory"]["files"]}
+    assert all(document["denied"] == [] for name, document in shown.items() if name != "thread")
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None or os.geteuid() != 0, reason="needs root and unshare")
+def test_another_pid_namespace() -> None:
+    """A process that has another pid inside is shown by ours, with what it is called inside."""
+    command = ["unshare", "-p", "-f", "--mount-proc", sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while not children.read_text(encoding="ascii") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if not children.read_text(encoding="ascii"):
+            pytest.skip("unshare does not start anything here")
+        pid = int(children.read_text(encoding="ascii"))
+        shown = {name: pane(name, pid) for name in (*ENDINGS, *OTHERS)}
+        process.communicate(b"\n")
+    assert shown["overview"]["identity"]["inner_pids"] == [pid, 1]
+    assert [row["tid"] for row in shown["threads"]["threads"]] == [pid]
+    assert pid in {row["pid"] for row in shown["children"]["processes"]}
+    assert all(document["denied"] == [] for document in shown.values())

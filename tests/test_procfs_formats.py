@@ -81,7 +81,7 @@ def test_timers() -> None:
 def test_timerfds() -> None:
     """Seconds and ns as ns; what is not there is not known."""
     raw = b"clockid: 7\nticks: 0\nsettime flags: 00\nit_value: (1, 500000000)\nit_interval: (0, 0)\n"
-    assert parse_timerfd(3, raw) == TimerFd(3, 7, 1_500_000_000, 0)
+    assert parse_timerfd(3, raw) == TimerFd(3, 7, 1_500_000_000, 0, 0)
     assert parse_timerfd(3, b"") == TimerFd(3, None, None, None)
 
 

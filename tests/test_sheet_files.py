@@ -155,7 +155,10 @@ def test_limits() -> None:
     )
     assert entries(FilesFacts(1, "64", "64"))["limit"].note == "the hard one is the same"
     assert entries(FilesFacts(1, None, None))["limit"][1:3] == ("-", {"soft": None, "hard": None})
-    assert entries(FilesFacts(1, "unlimited", "unlimited"))["limit"].value == {"soft": None, "hard": None}
+    assert entries(FilesFacts(1, "unlimited", "unlimited"))["limit"].value == {
+        "soft": "unlimited",
+        "hard": "unlimited",
+    }
 
 
 def test_kinds_in_order() -> None:
@@ -310,7 +313,7 @@ def test_a_process_that_has_ended() -> None:
     """Nothing is open any more, and why."""
     process = process_row(100, thread_row(100, state="Z"), state="Z")
     made = files.sheet(Subject(snapshot(process), process, FilesFacts(0, "64", "64")))
-    assert made.notes == ("it has ended and is not reaped yet: nothing of it is open any more",)
+    assert made.notes == ("it has ended, and its parent 1 has not reaped it yet: nothing of it is open any more",)
 
 
 def test_numbers_that_are_taken() -> None:

@@ -14,7 +14,7 @@ from threadtop.circumstances import Circumstances
 from threadtop.history import History
 from threadtop.inside.asked import Denial
 from threadtop.inside.thread import Place, StackRegion, ThreadFacts
-from threadtop.lock_rows import LockRow, LocksRow
+from threadtop.lock_rows import Deadlock, LockRow, LocksRow
 from threadtop.sheets import render
 from threadtop.sheets.sheet import NOT_YET, Entry, Link, Sheet, Subject
 from threadtop.sheets.thread import BAR, TERMS, cpus_in, mask_words, sheet
@@ -60,7 +60,7 @@ def now(
 def test_what_it_does_now_comes_first() -> None:
     """Then where its time goes, how it is scheduled, switches, the stack, signals, and who it is at the end."""
     keys = [section.key for section in made(facts(kernel_stack=("a+0x1/0x2",))).sections]
-    assert keys == ["now", "time", "scheduling", "switches", "stack", "kernel", "io", "signals", "identity"]
+    assert keys == ["now", "times", "scheduling", "switches", "stack", "kernel", "io", "signals", "identity"]
 
 
 def test_the_kernel_stack_is_the_news_of_who_cannot_be_interrupted() -> None:
@@ -154,6 +154,21 @@ def test_the_owner_of_its_lock() -> None:
     assert ended["owner"].note == "1 other thread waits for it, too"
 
 
+@pytest.mark.parametrize(
+    ("deadlock", "note"),
+    [
+        (Deadlock(((PID, TID, FUTEX), (PID, OWNER, 8)), ()), "a deadlock: none of its threads can go on"),
+        (Deadlock(((PID, PID, 4), (PID, OWNER, 8)), ((PID, TID),)), "behind a deadlock: it cannot go on"),
+        (Deadlock(((PID, PID, 4), (PID, OWNER, 8)), ()), ""),
+    ],
+)
+def test_a_deadlock(deadlock: Deadlock, note: str) -> None:
+    """Who is in one, or waits for one that is, is told so beside the lock."""
+    lock = LockRow(FUTEX, "", "mutex", OWNER, PID, is_confirmed=True, waits=(), waiters=1)
+    shown = now(BlockedOn("futex", futex=FUTEX), locks=LocksRow((lock,), (deadlock,), "", ""))["owner"]
+    assert (shown.note, shown.role) == (note, "r" if note else "l")
+
+
 def test_a_thread_that_runs() -> None:
     """It is in no call; where it is, is known only while it is blocked, and so its stack."""
     shown = made(
@@ -197,14 +212,14 @@ def test_what_is_denied_is_not_known() -> None:
 def test_shares_with_their_error() -> None:
     """A sampled share has its error beside it, an exact one has none, a hint says that it is one."""
     sampled = TimeShare(10.0, 5.0, 5.0, (("lock", 60.0), ("disk", 20.0)), 25)
-    shown = entries(made(None, thread_row(TID, sampled=sampled)), "time")
+    shown = entries(made(None, thread_row(TID, sampled=sampled)), "times")
     assert shown["blocked"].shown == "lock 60.0 % ±13, disk 20.0 % ±13"
     assert shown["blocked"].note == "25 looks"
     whole = entries(
-        made(None, thread_row(TID, sampled=TimeShare(0, 0, 0, (("poll", 100.0),), 1, is_whole=True))), "time"
+        made(None, thread_row(TID, sampled=TimeShare(0, 0, 0, (("poll", 100.0),), 1, is_whole=True))), "times"
     )
     assert (whole["blocked"].shown, whole["blocked"].note) == ("idle in poll 100.0 %", "exact: it has not run")
-    hint = entries(made(None, thread_row(TID, sampled=TimeShare(50, 0, 0, (("sleep", 50.0),), 1))), "time")
+    hint = entries(made(None, thread_row(TID, sampled=TimeShare(50, 0, 0, (("sleep", 50.0),), 1))), "times")
     assert (hint["blocked"].shown, hint["blocked"].note) == ("sleep 50.0 %", "one look: a hint")
 
 
@@ -212,7 +227,7 @@ def test_the_bar_is_drawn_in_the_roles_of_its_parts() -> None:
     """As in the Time pane: a role for each cell, painted in pieces of one role."""
     share = TimeShare(50.0, 0.0, 25.0, (("lock", 25.0),), 9)
     shown = made(None, thread_row(TID, sampled=share))
-    bar = entries(shown, "time")["time_bar"]
+    bar = entries(shown, "times")["time_bar"]
     assert len(bar.shown) == len(bar.roles) == BAR
     row = next(row for row in render.rows(shown, TERMS, 100) if row.key == "time_bar")
     assert [role for _, role in row.pieces[2:]] == ["u", "w", "l"]
@@ -223,13 +238,13 @@ def test_the_bar_is_drawn_in_the_roles_of_its_parts() -> None:
 
 def test_its_last_seconds() -> None:
     """Where there is a past, what took most of each second; without one no such field."""
-    assert "history" not in entries(made(), "time")
+    assert "history" not in entries(made(), "times")
     past = History()
     row = process(thread_row(TID, cpu_pct=90.0, user_pct=90.0, system_pct=0.0))
     for _ in range(3):
         past.add(snapshot(row))
     shown = sheet(Subject(snapshot(row), row, facts(), TID, history=past))
-    history = entries(shown, "time")["history"]
+    history = entries(shown, "times")["history"]
     assert history.shown.endswith("███")
     assert len(history.shown) == len(history.roles) == BAR
 
@@ -238,19 +253,19 @@ def test_no_rates_yet() -> None:
     """Before two readings a share is not known."""
     row = thread_row(TID, cpu_pct=None, user_pct=None, system_pct=None, wait_pct=None, vol_per_s=None, invol_per_s=None)
     shown = made(facts(per_s={}), row)
-    assert entries(shown, "time")["time_bar"].value is None
-    assert entries(shown, "time")["cpu_pct"].shown == "- %"
+    assert entries(shown, "times")["time_bar"].value is None
+    assert entries(shown, "times")["cpu_pct"].shown == "- %"
     assert entries(shown, "switches")["vol_per_s"].shown == "-"
     assert entries(shown, "scheduling")["migrations_per_s"].shown == "-"
 
 
 def test_the_gil() -> None:
     """What it held and waited, of a Python thread alone."""
-    assert "gil" not in entries(made(), "time")
+    assert "gil" not in entries(made(), "times")
     gil = GilShare("exact", "", 24.0, 70.0, 0.0, 24.0, 0.0, 0.0, 6.0, samples=300, is_python=True)
-    assert "holds it 24.0 %" in entries(made(None, thread_row(TID, gil=gil)), "time")["gil"].shown
+    assert "holds it 24.0 %" in entries(made(None, thread_row(TID, gil=gil)), "times")["gil"].shown
     unknown = gil._replace(grade="none", holds_pct=None, wait_pct=None)
-    assert "gil" not in entries(made(None, thread_row(TID, gil=unknown)), "time")
+    assert "gil" not in entries(made(None, thread_row(TID, gil=unknown)), "times")
 
 
 def test_mean_runs() -> None:

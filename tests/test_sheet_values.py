@@ -9,9 +9,10 @@ import scripted_children
 import scripted_environment
 import scripted_memory
 import scripted_sheets
-from builders import process_row, snapshot
+from builders import process_row, snapshot, thread_row
+from threadtop.inside.asked import Denial
 from threadtop.inside.children import ChildrenFacts, Relative
-from threadtop.sheets import BY_NAME, children, environment, signals
+from threadtop.sheets import BY_NAME, children, endings, environment, secret_signs, signals
 from threadtop.sheets.sheet import Record, Sheet, Subject
 from threadtop.sheets.stacks import StacksFacts, Trace
 from threadtop.sheets.stacks import sheet as stacks_sheet
@@ -49,11 +50,41 @@ def records(sheet: Sheet, key: str) -> list[Record]:
         ("BUILD", "9f86d081884c7d659a2feaa0c55ad015"),
         ("X", "wJalrXUtnFEMI7K7MDENG5bPxRfiCYEXAMPLEKEY"),
         ("SENTRY_DSN", "https://abc@sentry.io/1"),
+        ("DB_PASSWORD", "x"),
+        ("PGPASSWORD", "x"),
+        ("MYSQL_PWD", "x"),
+        ("DB_PASS", "x"),
+        ("sshpass", "x"),
+        ("AWS_SECRET_ACCESS_KEY", "x"),
+        ("apikey", "x"),
+        ("API_BASE", "x"),
+        ("GITHUB_TOKEN", "x"),
+        ("GITHUB_PAT", "x"),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "x"),
+        ("NPM_AUTH", "x"),
+        ("SENTRY_DSN", "x"),
+        ("SESSION_COOKIE", "x"),
+        ("DATABASE_URL", "postgres://shop:hunter2@db/shop"),
+        ("PROXY", "a http://u:p@proxy:80/"),
+        ("PROXY", "http://u:p@ss/w@proxy:80/"),
+        ("REMOTE", "https://0123456789abcdefghij@git.example/"),
+        ("X", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"),
+        ("X", "ghp_" + "0123456789abcdef"),
+        ("X", "AKIA" + "IOSFODNN7EXAMPLE"),
+        ("HEADER", "Bearer abcdefgh12345"),
+        ("X", "d41d8cd98f00b204e9800998ecf8427e"),
+        ("X", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+        ("X", "-----BEGIN " + "OPENSSH PRIVATE KEY-----\nabc"),
+        ("JAVA_OPTS", "-Xmx1g -Dpassword=hunter2"),
+        ("CONFIG", '{"user": "a", "password": "b"}'),
+        ("ARGS", "--token abc"),
+        ("PATH", "/x --password hunter2"),
+        ("", "ghp_" + "0123456789abcdef"),
     ],
 )
 def test_what_looks_like_a_secret(name: str, value: str) -> None:
     """By its name, by its form, by its randomness."""
-    assert environment.is_secret(name, value)
+    assert secret_signs.is_secret(name, value)
 
 
 @pytest.mark.parametrize(
@@ -69,11 +100,37 @@ def test_what_looks_like_a_secret(name: str, value: str) -> None:
         ("PASSWORD", ""),
         ("LS_COLORS", "rs=0:di=01;34:ln=01;36:mh=00:pi=40;33:so=01;35:do=01;35"),
         ("MESSAGE", "this is a long sentence without any digits in it at all"),
+        ("PWD", "/srv/shop"),
+        ("OLDPWD", "/"),
+        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("PYENV_HOOK_PATH", "/root/.pyenv/pyenv.d:/usr/etc/pyenv.d"),
+        ("LD_LIBRARY_PATH", "/usr/lib/x86_64-linux-gnu/pulseaudio:/opt/App2/lib"),
+        ("LS_COLORS", "rs=0:di=01;34:ln=01;36:mh=00:pi=40;33:so=01;35:do=01;35:bd=40;33;01"),
+        ("SSH_AUTH_SOCK", "/run/user/1000/keyring/ssh"),
+        ("XDG_SESSION_ID", "2"),
+        ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/run/user/1000/bus"),
+        ("GIT_AUTHOR_NAME", "Ada"),
+        ("INVOCATION_ID", "d41d8cd98f00b204e9800998ecf8427e"),
+        ("DB_PASSWORD", ""),
+        ("PASSENGER_APP_ENV", "production"),
+        ("SERVICE_URL", "http://127.0.0.1:8080/path?x=1"),
+        ("REMOTE", "ssh://git@example.org/repo.git"),
+        ("BOOT_ID", "5e4a1c1e-5d0b-4b43-8f2e-0d6f9a3c7b11"),
+        ("ZEROES", "0" * 64),
+        ("HOSTNAME", "4f5c0a1b2c3d"),
+        ("WORDS", "averylongidentifierthatisnotrandomatall"),
+        ("LANG", "C.UTF-8"),
     ],
 )
 def test_what_does_not(name: str, value: str) -> None:
     """Paths, places, plain words."""
-    assert not environment.is_secret(name, value)
+    assert not secret_signs.is_secret(name, value)
+
+
+@pytest.mark.parametrize("piece", ["://a:", "eyJ", "password", "bearer ", "Aa1", "/", "-----", "0af", "--token \t"])
+def test_hostile_values_are_judged(piece: str) -> None:
+    """A megabyte made to make searches start over and over is judged all the same: this ends."""
+    assert secret_signs.is_secret("X", piece * (1_000_000 // len(piece))) in {True, False}
 
 
 def test_secrets_are_masked_until_asked_for() -> None:
@@ -97,10 +154,24 @@ def test_the_fullest_limit_comes_first() -> None:
 
 
 def test_denied_environments_say_so() -> None:
-    """Without the right to read it there are no rows and a word."""
-    sheet = made("environment", scripted_environment.facts()._replace(variables=None))
+    """Without the right to read it there are no rows and a word; what has none is not said to be denied."""
+    denied = (Denial("environ", "it is another user's process"),)
+    sheet = made("environment", scripted_environment.facts()._replace(variables=None, denials=denied))
     assert sheet.sections[1].table is None
     assert "may not be read" in sheet.sections[1].notes[0]
+    none = made("environment", scripted_environment.facts()._replace(variables=None))
+    assert none.sections[1].notes == ("it has none",)
+
+
+def test_what_has_ended_says_so() -> None:
+    """By its parent that has not reaped it; a main thread may end before the others, and a kernel thread has little."""
+    ended, alive = thread_row(100, state="Z"), thread_row(101, state="S")
+    words = ("no files", "all is gone")
+    process = process_row(100, ended, state="Z")._replace(ppid=7)
+    assert endings.why(process, *words) == ("it has ended, and its parent 7 has not reaped it yet: all is gone",)
+    assert endings.why(process_row(100, ended, alive, state="Z"), *words) == ()
+    assert endings.why(process_row(100, alive), *words) == ()
+    assert endings.why(process_row(100, alive)._replace(kernel=True), *words) == ("a thread of the kernel: no files",)
 
 
 # -- memory ----------------------------------------------------------------------------------------------

@@ -73,6 +73,16 @@ def test_keys_are_said_once(kind: Kind) -> None:
 
 
 @each
+def test_json_keeps_what_every_document_begins_with(kind: Kind) -> None:
+    """No section has the key of the moment, the pane, the process or the reasons: it would take its place."""
+    shown = document.document(kind, subject(kind), Sheet((), ("why",)))
+    for section in sheet(kind).sections:
+        keys = {section.key, f"{section.key}_summary", f"{section.key}_total", f"{section.key}_first"}
+        assert not keys & shown.keys()
+    assert shown["notes"] == ["why"]
+
+
+@each
 def test_json_holds_it_all(kind: Kind) -> None:
     """The document is JSON without NaN, with each section, and what was denied."""
     made = sheet(kind)

@@ -206,6 +206,16 @@ def test_not_read_yet() -> None:
     assert said(shot(server())) == [" LOCKS  are read with the next refresh"]
 
 
+def test_never_read() -> None:
+    """Of what has ended, and of a thread of the kernel, nothing will come."""
+    snapshot = shot(server())
+    (process,) = snapshot.processes.values()
+    (line,) = locks_lines(snapshot, process, 80, has_ended=True)
+    assert "were not read while the process was there" in line[0]
+    (line,) = locks_lines(snapshot, process._replace(kernel=True), 80)
+    assert "none: a thread of the kernel" in line[0]
+
+
 @pytest.mark.parametrize(
     "found",
     [

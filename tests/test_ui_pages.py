@@ -53,6 +53,7 @@ def test_the_parts_of_the_help() -> None:
     assert rest == [
         "Keys",
         "In an opened process",
+        "In a recording (threadtop replay)",
         "In a list of findings",
         "What each number is",
         "Columns",

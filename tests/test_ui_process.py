@@ -196,6 +196,17 @@ async def test_facts_come_with_the_next_refresh() -> None:
         assert "/srv/shop/bin/python3.12" in session.text()
 
 
+async def test_a_pane_that_was_not_opened_in_time() -> None:
+    """Of a process that has ended meanwhile no facts will come, and nobody is told that they would."""
+    async with running(TICKS[1]) as session:
+        await opened(session, "worker-3", OVERVIEW)
+        left = {pid: row for pid, row in TICKS[2].processes.items() if pid != scripted.GUNICORN}
+        await session.take(TICKS[2]._replace(processes=left))
+        assert "ended: its last figures are kept" in session.text()
+        assert "was not opened while the process was there" in session.text()
+        assert "next refresh" not in session.text()
+
+
 async def test_facts_of_another_process_are_not_shown() -> None:
     """Facts of a pid that was used before, and of another process, are nobody's here."""
     async with running(TICKS[1]) as session:

@@ -45,6 +45,9 @@ def read(how: str, process: ProcessRow, tool: str = "", reader: ProcReader | Non
     if process.kernel:
         message = f"process {process.pid} is a kernel thread, and runs no program"
         raise StacksError(message, "the pane Thread has its kernel stack, for root")
+    if process.state == "Z" and not set(process.states) - {"Z", "X"}:
+        message = f"process {process.pid} has ended, and its parent {process.ppid} has not reaped it yet"
+        raise StacksError(message, "nothing of it runs any more")
     proc = reader or ProcReader(descriptors=0)
     target = Target(process.pid, process.start_ticks)
     pausing.require_same(proc, target)

@@ -19,6 +19,7 @@ MOST_LINKS: Final = 2000  # read in a reading: 3 us each
 MOST_INODES: Final = 500  # of paths that were not met yet: 15 us each
 MOST_PATHS: Final = 1 << 17  # whose kind is kept
 MOST_KEPT: Final = 1 << 18  # descriptors
+_AT_ONCE: Final = 50  # are read before it is asked whether it is time to stop
 
 
 class Census:
@@ -38,11 +39,22 @@ class Census:
         self.count: int | None = None  # how many are open; None until all were listed once
         self.own: dict[str, set[int]] = {}  # pipes and sockets: their descriptors
 
-    def take(self, where: int) -> None:
-        """Read the next window of ``where`` (a pid or tid); raises GoneError or DeniedError."""
+    @property
+    def is_underway(self) -> bool:
+        """Whether there are descriptors that were not seen yet."""
+        return self.count is None and len(self._links) < MOST_KEPT
+
+    def take(self, where: int, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Read the next window of ``where`` (a pid or tid), less of it once it ``is_over``.
+
+        Raises GoneError or DeniedError.
+        """
         start = self._next
         fds = self._reader.descriptors_from(where, start, MOST_LINKS)
         is_last = len(fds) < MOST_LINKS
+        taken = self._read(where, fds, is_over)
+        if taken < len(fds):
+            is_last, fds = False, fds[:taken]
         self._next = 0 if is_last or len(self._links) >= MOST_KEPT else fds[-1] + 1
         seen = set(fds)
         order = self._sorted()
@@ -50,14 +62,38 @@ class Census:
         for fd in order[bisect_left(order, start) : end]:
             if fd not in seen:
                 self._set(fd, None)
-        for fd in fds:
+        if is_last or self.count is not None:
+            self.count = len(self._links)
+
+    def _read(self, where: int, fds: list[int], is_over: Callable[[], bool]) -> int:
+        """Their links, and what the paths are that were not met yet; how many of them that was done for."""
+        left = MOST_INODES
+        if len(self._kinds) > MOST_PATHS:
+            self._kinds.clear()
+        for number, fd in enumerate(fds):
+            if number and not number % _AT_ONCE and is_over():
+                return number
             try:
                 self._set(fd, self._reader.descriptor_link(where, fd))
             except GoneError:
                 self._set(fd, None)
-        if is_last or self.count is not None:
-            self.count = len(self._links)
-        self._name_paths(where, fds)
+                continue
+            if fd in self._known:
+                continue
+            link = self._links[fd]
+            kind = self._kind(link)
+            if kind is None:
+                if not left:
+                    return number
+                left -= 1
+                try:
+                    kind = self._kind_of_inode(where, fd)
+                except (GoneError, DeniedError, ThreadtopError, OSError):
+                    continue
+                self._kinds[link] = kind
+            self._known[fd] = kind
+            self._counts[kind] += 1
+        return len(fds)
 
     def start_of(self, where: int, page: int, size: int) -> tuple[int, int]:
         """Which page there is, the last one for those beyond it, and the number of its first descriptor.
@@ -65,7 +101,13 @@ class Census:
         They are listed up to there where they were not seen yet; raises GoneError or DeniedError.
         """
         order = self._sorted()
-        if page * size >= len(order):
+        missing = page * size + 1 - len(order)
+        if missing > 0 and self._next:  # they were seen in order, up to there
+            order = [
+                *order[: bisect_left(order, self._next)],
+                *self._reader.descriptors_from(where, self._next, missing),
+            ]
+        elif missing > 0:
             order = self._reader.descriptors_from(where, 0, page * size + 1)
         page = max(0, min(page, (len(order) - 1) // size))
         return page, order[page * size] if page else 0
@@ -84,29 +126,6 @@ class Census:
 
     def _kind(self, link: str) -> Kind | None:
         return fdinfo.kind_of(link) or self._kinds.get(link)
-
-    def _name_paths(self, where: int, fds: list[int]) -> None:
-        """What the paths are that were not met yet."""
-        left = MOST_INODES
-        if len(self._kinds) > MOST_PATHS:
-            self._kinds.clear()
-        for fd in fds:
-            link = self._links.get(fd, "")
-            if not link or fd in self._known:
-                continue
-            kind = self._kind(link)
-            if kind is None:
-                if not left:
-                    self._next = fd
-                    break
-                left -= 1
-                try:
-                    kind = self._kind_of_inode(where, fd)
-                except (GoneError, DeniedError, ThreadtopError, OSError):
-                    continue
-                self._kinds[link] = kind
-            self._known[fd] = kind
-            self._counts[kind] += 1
 
     def _sorted(self) -> list[int]:
         if self._order is None:

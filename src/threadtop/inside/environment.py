@@ -10,6 +10,7 @@ from threadtop.procfs import parse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from threadtop.inside.access import Access
     from threadtop.inside.asked import Asked, Denial
     from threadtop.procfs.reader import ProcReader
     from threadtop.sample import Sample
@@ -52,10 +53,15 @@ class EnvironmentReader:
             is_cut=raw is not None and len(raw) > MOST_BYTES,
             limits=access.parsed("limits", parse.parse_limits) or {},
             status=status,
-            descriptors=access.attempt("fd", lambda: self._reader.descriptor_count(asked.pid)),
+            descriptors=self._descriptors(access),
             user_threads=sum(len(one.threads) for one in same_user) if sample.is_whole else None,
             denials=tuple(access.denials.values()),
         )
+
+    def _descriptors(self, access: Access) -> int | None:
+        """How many are open; where only their owner may list them, how many numbers are taken."""
+        taken = access.attempt("fd size", lambda: self._reader.descriptors_taken(access.pid) or 0)
+        return taken or access.attempt("fd", lambda: self._reader.descriptor_count(access.pid))
 
     def close(self) -> None:
         """Nothing is kept."""

@@ -9,6 +9,7 @@ from threadtop.errors import DeniedError, GoneError, ThreadtopError
 from threadtop.inside.access import Access
 from threadtop.inside.census import Census
 from threadtop.inside.holders import Holders, Holding
+from threadtop.inside.slices import Turn
 from threadtop.procfs import fdinfo, mounts, parse
 from threadtop.waiting.ends import LEAST_GAP_NS, Ends, inode_of
 from threadtop.waiting.machines import native
@@ -29,6 +30,12 @@ INFO_BYTES: Final = 256 << 10  # of one file of fdinfo: an epoll has a line for 
 LONG_BYTES, LONG_READINGS = 32 << 10, 10  # one so long is read again after so many readings
 MOUNTS_BYTES, MOUNTS_READINGS = 1 << 20, 10
 MOST_COUNTED: Final = 1 << 16  # where the kernel does not say how many there are
+PEER_READINGS: Final = 10  # after which it is asked anew what a Unix socket is connected to
+LEAST_PEERS: Final = 20  # in any reading, though there is no time for more
+MOST_PEERS: Final = 1 << 14
+BUDGET_S: Final = 0.05  # of CPU time, of one reading
+_CENSUS_PART, _HOLDERS_PART = 0.25, 0.6  # of it: until then all descriptors are counted, then other ends looked for
+_PUT_OFF: Final = -1
 _TTYS: Final = frozenset((4, 5, *range(136, 144), 166, 188, 204, 229))  # Documentation/admin-guide/devices.txt
 _LIMIT: Final = "Max open files"
 
@@ -38,7 +45,8 @@ class Descriptor(NamedTuple):
 
     ``link`` as in ``fd/``, ``info`` and ``flags`` as in ``fdinfo/``; ``size_bytes`` of a file, ``held_bytes`` what it
     takes on its disk.  ``socket``: its two ends; ``protocol`` is the kernel's name of one that is in no table,
-    ``is_accepted`` says that its port is listened on.  ``holding``: who has the other end of a pipe or Unix socket.
+    ``is_accepted`` says that its port is listened on, ``is_sought`` that it may yet be found in a table.  ``holding``:
+    who has the other end of a pipe or Unix socket.
     """
 
     fd: int
@@ -54,6 +62,7 @@ class Descriptor(NamedTuple):
     is_accepted: bool = False
     holding: Holding | None = None
     process: str = ""  # of a pidfd: its name
+    is_sought: bool = False
 
 
 class FilesFacts(NamedTuple):
@@ -63,7 +72,7 @@ class FilesFacts(NamedTuple):
     reserved; None is not known.  ``kinds`` counts ``counted`` of them; ``soft_limit`` and
     ``hard_limit`` are those of RLIMIT_NOFILE as in ``limits``.  ``deleted`` are files without a name,
     ``deleted_count`` how many there are.  ``searched``: in how many processes the other ends were looked for, and how
-    many there are.
+    many there are.  ``is_pending``: the next reading will bring more.
     """
 
     open_count: int | None
@@ -79,6 +88,7 @@ class FilesFacts(NamedTuple):
     searched: tuple[int, int] = (0, 0)
     denials: tuple[Denial, ...] = ()
     taken_count: int | None = None
+    is_pending: bool = False
 
 
 class _Inode(NamedTuple):
@@ -108,7 +118,10 @@ class FilesReader:
         self._filesystems: dict[int, str] = {}
         self._mounts_reading = -MOUNTS_READINGS
         self._long: dict[int, tuple[str, int, Info]] = {}
-        self._peers: dict[int, tuple[int | None, str]] = {}  # of Unix sockets by inode, for some readings
+        self._peers: dict[int, tuple[int, int | None, str]] = {}  # of Unix sockets by inode: when asked, inode, path
+        self._turn = Turn(BUDGET_S)
+        self._tables = self._asked = 0  # sockets' tables and peers, in this reading
+        self._is_short = False  # of time: something of the page was put off
         self._reading = 0
         self._count: int | None = None
 
@@ -123,8 +136,7 @@ class FilesReader:
             self._whose = process.pid, process.start_ticks
             self._begin(process.pid)
         self._reading += 1
-        if self._reading % LONG_READINGS == 0:
-            self._peers = {}
+        self._turn, self._tables, self._asked, self._is_short = Turn(BUDGET_S), 0, 0, False
         access = Access(self._reader, process.pid, process.uid)
         limits = access.parsed("limits", parse.parse_limits) or {}
         soft, hard, _ = limits.get(_LIMIT, (None, None, None))
@@ -136,7 +148,7 @@ class FilesReader:
         # A number that accept(2) has reserved is taken, but nothing is open yet: once all were listed, they count.
         count = self._census.count if self._census.count is not None else count or self._counted(where)
         self._ends.begin(sample.at_ns, sample.processes)
-        self._holders.look(sample.processes)
+        self._holders.look(sample.processes, lambda: self._turn.is_over(_HOLDERS_PART))
         part, start = access.attempt("fd", lambda: self._census.start_of(where, asked.part, PAGE)) or (0, 0)
         numbers = access.attempt("fd", lambda: self._reader.descriptors_from(where, start, PAGE)) or []
         blocking = [fd for fd in _blocked_on(sample, process.pid) if fd not in numbers][:MOST_BLOCKED]
@@ -159,7 +171,13 @@ class FilesReader:
             deleted_count=deleted_count - len(suspects) + len(deleted),
             searched=self._holders.progress,
             denials=tuple(access.denials.values()),
+            is_pending=self._is_short or self._census.is_underway or self._seeks(known.values()),
         )
+
+    def _seeks(self, shown: Iterable[Descriptor]) -> bool:
+        """Whether an end that was not found yet may be that of a process that is still to be looked at."""
+        looked, of = self._holders.progress
+        return looked < of and any(one.holding is not None and not one.holding.others for one in shown)
 
     def _look(self, where: int) -> bool:
         """Whether the folder could be read: the census goes on."""
@@ -167,7 +185,7 @@ class FilesReader:
             self._mounts_reading = self._reading
             # Mounts have one row of numbers; what was opened before it got mounts of its own is in ours, mostly.
             self._filesystems = {**self._mounted("self"), **self._mounted(where)}
-        self._census.take(where)
+        self._census.take(where, lambda: self._turn.is_over(_CENSUS_PART))
         return True
 
     def _mounted(self, where: int | str) -> Mapping[int, str]:
@@ -262,24 +280,51 @@ class FilesReader:
         inode = inode_of(one.link)
         if inode is None:
             return one
-        found = self._ends.socket(where, inode)
+        found = self._ends.socket(where, inode, is_over=self._is_late_for_table)
         if found is None:
-            try:
-                return one._replace(protocol=self._reader.descriptor_protocol(where, one.fd))
-            except (GoneError, DeniedError, ThreadtopError, OSError):
-                return one
+            return self._of_no_table(where, inode, one)
         if found.status != "unix":
             return one._replace(
                 socket=found, is_accepted=bool(found.peer) and self._ends.is_listened(where, found.local)
             )
-        if inode not in self._peers:
-            self._peers[inode] = self._ends.unix_peer(where, inode)
-        peer, path = self._peers[inode]
+        peer, path = self._unix_peer(where, inode)
+        if peer == _PUT_OFF:
+            return one._replace(socket=found, holding=Holding())
         if peer is None:
             return one._replace(socket=found)
         end = f"socket:[{peer}]"
         holding = self._holding(end, where, self._census.own.get(end, ()))
         return one._replace(socket=found._replace(peer=path), holding=holding)
+
+    def _is_late_for_table(self) -> bool:
+        """Whether another table must wait for the next reading; one is read in each."""
+        is_late = self._tables >= 1 and self._turn.is_over()
+        self._tables += 1
+        self._is_short |= is_late
+        return is_late
+
+    def _of_no_table(self, where: int, inode: int, one: Descriptor) -> Descriptor:
+        """A socket that was not found: what kind it is, and whether it may be found yet."""
+        is_sought = not self._ends.is_missing(where, inode)
+        try:
+            protocol = self._reader.descriptor_protocol(where, one.fd)
+        except (GoneError, DeniedError, ThreadtopError, OSError):
+            protocol = ""
+        return one._replace(protocol=protocol, is_sought=is_sought)
+
+    def _unix_peer(self, where: int, inode: int) -> tuple[int | None, str]:
+        """What a Unix socket is connected to, asked for again after some readings; PUT_OFF where there is no time."""
+        kept = self._peers.get(inode)
+        is_old = kept is None or self._reading - kept[0] >= PEER_READINGS
+        if is_old and (self._asked < LEAST_PEERS or not self._turn.is_over()):
+            self._asked += 1
+            if len(self._peers) >= MOST_PEERS:
+                self._peers.clear()
+            kept = self._peers[inode] = self._reading, *self._ends.unix_peer(where, inode)
+        if kept is None:
+            self._is_short = True
+            return _PUT_OFF, ""
+        return kept[1:]
 
     def _holding(self, end: str, where: int, own: Iterable[int], *, writes: bool | None = None) -> Holding:
         """Who has the other end; that nobody has is not said before all descriptors of the process were seen."""

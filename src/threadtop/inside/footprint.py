@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
 from threadtop.inside import mapped
-from threadtop.inside.slices import Slices
+from threadtop.inside.slices import Slices, Turn
 from threadtop.procfs import maps, pagemap, smaps, syscalls
 from threadtop.sample import PAGE_BYTES
 
@@ -194,7 +194,7 @@ class StackReader:
         try:
             opened = Slices(self._reader, pid, tid, "smaps")
             try:
-                for piece in opened.pieces(SMAPS_S):
+                for piece in opened.pieces(Turn(SMAPS_S)):
                     blocks.add(piece)
                 if opened.is_done:
                     blocks.end()

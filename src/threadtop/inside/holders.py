@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from threadtop.procfs.reader import ProcReader
     from threadtop.sample import ProcessSample
@@ -62,14 +62,19 @@ class Holders:
             return self._count, self._count
         return self._count - len(self._left), self._count
 
-    def look(self, processes: Mapping[int, ProcessSample]) -> None:
-        """Go on with the next processes; raises nothing: who is gone or denied holds nothing that we know of."""
+    def look(self, processes: Mapping[int, ProcessSample], is_over: Callable[[], bool] = lambda: False) -> None:
+        """Go on with the next processes, one at least, until it ``is_over``.
+
+        Raises nothing: who is gone or denied holds nothing that we know of.
+        """
         self._processes = processes
         budget = FIRST_LINKS if not self._count else MOST_LINKS if self._was_hidden is None else AGAIN_LINKS
         if not self._left:
             self._begin()
         while self._left and budget > 0:
             budget -= FOLDER_LINKS + self._read(self._left.pop())
+            if is_over():
+                break
         if not self._left:
             self._was_hidden = self._has_hidden
 

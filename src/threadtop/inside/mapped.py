@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 from threadtop.procfs.smaps import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from threadtop.procfs.maps import Mapping as Mapped
 
@@ -32,6 +32,7 @@ Kind: TypeAlias = Literal[
 ]
 NO_ACCESS: Final[frozenset[Kind]] = frozenset({"room of an arena", "guard page", "reserved"})
 """Addresses that are only kept free: nothing of them can be in memory."""
+STEP: Final = 2000  # mappings: 3 ms
 ARENA_BYTES: Final = 64 << 20  # HEAP_MAX_SIZE of glibc's malloc on 64 bits (malloc/arena.c)
 _MOST_GUARD_BYTES: Final = 1 << 20
 _GO_HEAP: Final = 0xC0  # the addresses that Go asks for first, by 2^32; goroutines' stacks lie among its heap
@@ -82,7 +83,17 @@ def placed(maps: Sequence[Mapped], pointers: Mapping[int, int], stack_sizes: Ite
     A mapping without the stack pointer of a thread is taken for a stack where it stands on a guard page and has one of
     ``stack_sizes`` (bytes) or the size of a stack that is known.
     """
-    found = _first_sight(maps, pointers)
+    found: list[Placed] = []
+    for _ in placing(maps, pointers, stack_sizes, found):
+        pass
+    return found
+
+
+def placing(
+    maps: Sequence[Mapped], pointers: Mapping[int, int], stack_sizes: Iterable[int], found: list[Placed]
+) -> Iterator[None]:
+    """As ``placed``, into ``found``, so many at each step: they are not right before the last one."""
+    yield from _first_sight(maps, pointers, found)
     sizes = {*stack_sizes, *(one.map.end - one.map.start for one in found if one.kind == "thread stack")}
     below = None
     for at, one in enumerate(found):
@@ -93,7 +104,8 @@ def placed(maps: Sequence[Mapped], pointers: Mapping[int, int], stack_sizes: Ite
             if is_likely or one.kind == "thread stack":
                 found[at - 1] = below._replace(kind="guard page", is_hint=is_likely)
         below = one
-    return found
+        if not (at + 1) % STEP:
+            yield
 
 
 def may_be_stack(one: Mapped) -> bool:
@@ -109,11 +121,10 @@ def _is_guard(below: Placed, mapped: Mapped) -> bool:
     return below.map.end == mapped.start and mapped.perms[:2] == "rw" and below.map.size_bytes <= _MOST_GUARD_BYTES
 
 
-def _first_sight(maps: Sequence[Mapped], pointers: Mapping[int, int]) -> list[Placed]:
+def _first_sight(maps: Sequence[Mapped], pointers: Mapping[int, int], found: list[Placed]) -> Iterator[None]:
     """By what each is itself, its neighbours, and the stack pointers in it."""
     left = sorted(((pointer, tid) for tid, pointer in pointers.items()), reverse=True)
     by_path: dict[tuple[bytes, str], Kind] = {}
-    found: list[Placed] = []
     below: Placed | None = None
     for at, one in enumerate(maps):
         tids: tuple[int, ...] = ()
@@ -132,7 +143,8 @@ def _first_sight(maps: Sequence[Mapped], pointers: Mapping[int, int]) -> list[Pl
             kind = "thread stack"
         below = Placed(one, kind, is_hint, tids)
         found.append(below)
-    return found
+        if not (at + 1) % STEP:
+            yield
 
 
 _PLAIN: Final[Mapping[str, Kind]] = {"rw-p": "anonymous", "r--p": "anonymous"}

@@ -7,20 +7,19 @@ makes the kernel walk all pages, under the lock that the target's page faults an
 from __future__ import annotations
 
 import time
-from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.errors import GoneError
-from threadtop.inside import mapped
 from threadtop.inside.access import Access
-from threadtop.inside.slices import Slices
-from threadtop.procfs import maps, parse, smaps, syscalls
+from threadtop.inside.listing import MOST_MAPS, Listing
+from threadtop.inside.slices import Slices, Turn
+from threadtop.procfs import parse, smaps, syscalls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from threadtop.inside.asked import Asked, Denial
-    from threadtop.inside.mapped import FileSum, KindSum, Placed
+    from threadtop.inside.listing import Listed
     from threadtop.procfs.maps import Mapping as Mapped
     from threadtop.procfs.reader import ProcReader
     from threadtop.procfs.smaps import Usage
@@ -28,29 +27,11 @@ if TYPE_CHECKING:
 
 SMAPS: Final = "smaps"
 BY_ADDRESS: Final = "by_address"
-PAGE: Final = 500  # mappings, and files, of one part
-MOST_MAPS: Final = 262_144  # four times what the kernel allows unless it was told otherwise
-MOST_POINTERS: Final = 500  # threads asked for their stack pointer in one reading
-BUDGET_S: Final = 0.05  # of CPU time, of one reading
-_REST: Final = 10  # times as long as a listing took, the next one waits
+MOST_POINTERS: Final = 1000  # threads asked for their stack pointer in one reading
+BUDGET_S: Final = 0.04  # of CPU time, of one reading
+_AT_ONCE: Final = 20  # threads
+_FIRST_PART, _POINTERS_PART = 0.1, 0.5  # of it for stack pointers: before there is a list to show, and then
 _STACK_BYTES: Final = 8 << 20  # of a thread, where nobody chose another size (pthread_create(3))
-
-
-class Listed(NamedTuple):
-    """The mappings as ``maps`` had them: sums, and the part that was asked for.
-
-    ``first`` is the number of the first of ``part`` among ``maps`` mappings, ``first_file`` that of ``files``;
-    ``is_cut``: there are more than could be read.
-    """
-
-    maps: int
-    kinds: tuple[KindSum, ...]
-    files: tuple[FileSum, ...]
-    files_in_all: int
-    first_file: int
-    part: tuple[Placed, ...]
-    first: int
-    is_cut: bool
 
 
 class Measured(NamedTuple):
@@ -96,10 +77,11 @@ class MemoryReader:
 
     def _forget(self, of: tuple[int, int] | None) -> None:
         self._of = of
-        self._listing: _Listing | None = None
+        self._listing: Listing | None = None
         self._measuring: _Measuring | None = None
         self._pointers: dict[tuple[int, int], int] = {}
-        self._turn = 0
+        self._asked: set[tuple[int, int]] = set()
+        self._have_all_been_asked = False
         self._stack_sizes = frozenset({_STACK_BYTES})
         self._most_maps: int | None = None
 
@@ -132,37 +114,52 @@ class MemoryReader:
             raise GoneError(str(asked.pid))
         status = parse.parse_status(raw)
         listed = measured = None
+        turn = Turn(BUDGET_S)
         if "VmSize" in status:  # else it has no memory: a thread of the kernel, or one that has ended
-            self._learn_pointers(process, access)
-            self._list(asked, tid, access)
-            measured = self._measure(asked, tid, access)
-            listed = self._told(asked)
-        is_pending = listed is None or (measured is not None and not measured.is_complete)
+            self._learn_pointers(process, access, turn)
+            self._list(asked, tid, access, turn)
+            self._sum_up(asked, turn)
+            measured = self._measure(asked, tid, access, turn)
+            if measured is not None and measured.is_complete and not turn.is_over():
+                self._sum_up(asked, turn)
+            listed = self._listing.told(asked.part, by_address=BY_ADDRESS in asked.wants) if self._listing else None
+        listing = self._listing
+        if measured is not None and listing is not None and measured.is_complete:
+            measured = measured._replace(is_complete=listing.has_measured(measured.usages))
+        is_measuring = measured is not None and not measured.is_complete
+        is_summing = listed is None or (listing is not None and listing.is_summing)
         return MemoryFacts(
             status=status,
             listed=listed,
-            coming=len(self._listing.coming) if self._listing is not None else 0,
+            coming=listing.count if listing is not None and listed is None else 0,
             measured=measured,
             most_maps=self._most_maps,
             threads=len(process.threads),
             pointers=len(self._pointers),
-            is_pending=is_pending and self._listing is not None,
+            is_pending=listing is not None and (is_summing or is_measuring or not self._have_all_been_asked),
             denials=tuple(access.denials.values()),
         )
 
     # -- stacks --------------------------------------------------------------------------------------------
 
-    def _learn_pointers(self, process: ProcessSample, access: Access) -> None:
-        """The stack pointers of threads that sleep: one that runs shows none, and is asked again."""
+    def _learn_pointers(self, process: ProcessSample, access: Access, turn: Turn) -> None:
+        """The stack pointers of threads that sleep: one that runs shows none, and is asked again in the next round."""
         alive = {(tid, thread.start_ticks) for tid, thread in process.threads.items()}
         for ended in self._pointers.keys() - alive:
             del self._pointers[ended]
-        new = sorted(alive - self._pointers.keys())
-        start = self._turn % len(new) if len(new) > MOST_POINTERS else 0
-        self._turn += MOST_POINTERS
-        for key in islice((*new[start:], *new[:start]), MOST_POINTERS):
+        left = sorted(alive - self._pointers.keys() - self._asked)
+        if not left:  # once round: those that ran then may sleep now
+            self._asked.clear()
+            left = sorted(alive - self._pointers.keys())
+            self._have_all_been_asked = True
+        part = _POINTERS_PART if self._listing is not None and self._listing.is_listed else _FIRST_PART
+        for number, key in enumerate(left[:MOST_POINTERS]):
+            if number and not number % _AT_ONCE and turn.is_over(part):
+                break
+            self._asked.add(key)
             raw = access.read_task(key[0], "syscall")
             if "syscall" in access.denials:
+                self._have_all_been_asked = True
                 return
             try:
                 pointer = syscalls.parse_call(raw).sp if raw else None
@@ -170,10 +167,11 @@ class MemoryReader:
                 pointer = None
             if pointer:
                 self._pointers[key] = pointer
+        self._have_all_been_asked |= self._asked.issuperset(left)
 
     # -- maps ----------------------------------------------------------------------------------------------
 
-    def _list(self, asked: Asked, tid: int, access: Access) -> None:
+    def _list(self, asked: Asked, tid: int, access: Access, turn: Turn) -> None:
         """One step further in ``maps``, if it is time for that."""
         if self._measuring is not None and not self._measuring.is_done and self._listing is not None:
             return  # smaps takes all the time there is
@@ -184,26 +182,25 @@ class MemoryReader:
                 self._listing = None
                 return
             if listing is None:
-                listing = self._listing = _Listing()
+                listing = self._listing = Listing(self._stack_sizes)
             listing.begin(opened)
-        listing.step()
+        listing.read(turn)
 
-    def _told(self, asked: Asked) -> Listed | None:
-        listing = self._listing
-        if listing is None or listing.maps is None:
-            return None
-        measuring = self._measuring if SMAPS in asked.wants else None
-        usages = measuring.usages if measuring is not None and measuring.is_done else None
-        pointers = {tid: pointer for (tid, _), pointer in self._pointers.items()}
-        return listing.told(asked.part, pointers, self._stack_sizes, usages, by_address=BY_ADDRESS in asked.wants)
+    def _sum_up(self, asked: Asked, turn: Turn) -> None:
+        """One step further in the sums, if there is something new."""
+        if self._listing is not None:
+            measuring = self._measuring if SMAPS in asked.wants else None
+            usages = measuring.usages if measuring is not None and measuring.is_done else None
+            pointers = {tid: pointer for (tid, _), pointer in self._pointers.items()}
+            self._listing.sum_up(turn, pointers, usages, are_all=self._have_all_been_asked)
 
     # -- smaps ---------------------------------------------------------------------------------------------
 
-    def _measure(self, asked: Asked, tid: int, access: Access) -> Measured | None:
+    def _measure(self, asked: Asked, tid: int, access: Access, turn: Turn) -> Measured | None:
         if SMAPS not in asked.wants:
             self._stop_measuring()
             return None
-        if self._listing is None or self._listing.maps is None:
+        if self._listing is None or self._listing.maps is None or not self._listing.is_listed:
             return None
         if self._measuring is None:
             opened = access.attempt(SMAPS, lambda: Slices(self._reader, asked.pid, tid, SMAPS))
@@ -212,7 +209,7 @@ class MemoryReader:
             rollup = access.read_task(tid, "smaps_rollup")
             self._measuring = _Measuring(opened, smaps.parse_rollup(rollup) if rollup else None)
         else:
-            self._measuring.step(self._listing.maps)
+            self._measuring.step(self._listing.maps, turn)
         return self._measuring.told()
 
     def _stop_measuring(self) -> None:
@@ -235,104 +232,6 @@ def _with_memory(process: ProcessSample) -> int:
     return process.pid
 
 
-class _Listing:
-    """``maps`` as read last, and as it is being read; lines that are known are not parsed again."""
-
-    def __init__(self) -> None:
-        self.maps: list[Mapped] | None = None
-        self.coming: list[Mapped] = []
-        self._cut_line = b""
-        self._slices: Slices | None = None
-        self._by_line: dict[bytes, Mapped] = {}
-        self._coming_by_line: dict[bytes, Mapped] = {}
-        self._due_s = 0.0
-        self._is_cut = False
-        self._is_new = True  # what follows is not of ``maps`` as they are now
-        self._pointers: Mapping[int, int] = {}
-        self._usages: Mapping[int, Usage] | None = None
-        self._by_address = False
-        self._placed: list[Placed] = []
-        self._kinds: tuple[KindSum, ...] = ()
-        self._files: list[FileSum] = []
-        self._sorted: list[Placed] = []
-
-    def is_due(self) -> bool:
-        """Whether the next reading may begin."""
-        return self._slices is None and time.monotonic() >= self._due_s
-
-    def begin(self, opened: Slices) -> None:
-        self._slices = opened
-        self.coming, self._cut_line = [], b""
-        self._coming_by_line = {}
-
-    def step(self) -> None:
-        slices = self._slices
-        if slices is None:
-            return
-        known, coming, by_line = self._by_line, self.coming, self._coming_by_line
-        for piece in slices.pieces(BUDGET_S):
-            *lines, self._cut_line = (self._cut_line + piece).split(b"\n")
-            for line in lines:
-                one = known.get(line) or maps.parse_line(line)
-                if one is not None:
-                    coming.append(one)
-                    by_line[line] = one
-            if len(coming) >= MOST_MAPS:
-                slices.close()
-        if slices.is_done:
-            self._is_cut = len(coming) >= MOST_MAPS
-            self._by_line = by_line
-            self._due_s = time.monotonic() + _REST * slices.spent_s
-            self._slices = None
-            if coming != self.maps:
-                self.maps, self._is_new = coming, True
-            self.coming, self._coming_by_line = [], {}
-
-    def told(
-        self,
-        part: int,
-        pointers: Mapping[int, int],
-        stack_sizes: frozenset[int],
-        usages: Mapping[int, Usage] | None,
-        *,
-        by_address: bool,
-    ) -> Listed:
-        """What is handed on; what did not change is not summed up again."""
-        begun = time.monotonic()
-        listed = self.maps or []
-        if is_new := self._is_new or self._pointers != pointers:
-            self._placed = mapped.placed(listed, pointers, stack_sizes)
-        is_measured_anew = self._usages is not usages
-        if is_new or is_measured_anew:
-            self._kinds = tuple(mapped.by_kind(self._placed, usages))
-            self._files = mapped.by_file(self._placed, usages)
-        if is_new or is_measured_anew or self._by_address != by_address:
-            self._sorted = self._placed if by_address else mapped.largest_first(self._placed, usages)
-        self._is_new, self._pointers, self._usages, self._by_address = False, pointers, usages, by_address
-        self._due_s += _REST * (time.monotonic() - begun)
-        first, first_file = _first(part, len(self._sorted)), _first(part, len(self._files))
-        return Listed(
-            maps=len(listed),
-            kinds=self._kinds,
-            files=tuple(self._files[first_file : first_file + PAGE]),
-            files_in_all=len(self._files),
-            first_file=first_file,
-            part=tuple(self._sorted[first : first + PAGE]),
-            first=first,
-            is_cut=self._is_cut,
-        )
-
-    def close(self) -> None:
-        if self._slices is not None:
-            self._slices.close()
-            self._slices = None
-
-
-def _first(part: int, count: int) -> int:
-    """The number of the first of a part; the last part there is for one beyond."""
-    return min(part, max(0, count - 1) // PAGE) * PAGE
-
-
 class _Measuring:
     """``smaps``, as far as it was read."""
 
@@ -349,11 +248,11 @@ class _Measuring:
         """By the start of each mapping."""
         return self._blocks.found
 
-    def step(self, listed: Sequence[Mapped]) -> None:
-        """As far as the budget reaches."""
+    def step(self, listed: Sequence[Mapped], turn: Turn) -> None:
+        """As far as this turn reaches."""
         if self.is_done:
             return
-        for piece in self._slices.pieces(BUDGET_S):
+        for piece in self._slices.pieces(turn):
             self._blocks.add(piece)
             if len(self.usages) >= MOST_MAPS:
                 self._slices.close()

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from threadtop.sample import Sample
 
 MOST_THREADS: Final = 500  # whose masks are read in one reading; the others follow in turn
-MOST_DESCRIPTORS: Final = 4096  # among which timerfds are looked for
+MOST_DESCRIPTORS: Final = 4096  # among which timerfds are looked for in one reading; the others follow
+_INFO_BYTES: Final = 4096
 MOST_TIMERS: Final = 500
 TIMERFD: Final = "anon_inode:[timerfd]"
 _PENDING, _BLOCKED = "SigPnd", "SigBlk"
@@ -29,22 +30,27 @@ class Timer(NamedTuple):
     signal: int
     notify: str
     pid: int
-    clock: int
+    clock: int | None
 
 
 class TimerFd(NamedTuple):
-    """A timerfd: its descriptor, clock, ns until it fires (0: disarmed) and between two times; None not known."""
+    """A timerfd: its descriptor, clock, ns until it fires (0: disarmed) and between two times; None not known.
+
+    ``unread``: how often it has fired since it was read.
+    """
 
     fd: int
     clock: int | None
     value_ns: int | None
     interval_ns: int | None
+    unread: int | None = None
 
 
 class SignalFacts(NamedTuple):
     """``status`` of the process; ``masks`` by tid (pending, blocked) of the threads read so far, in hexadecimal.
 
-    ``timers`` and ``timerfds`` are None where they may not be read.
+    ``timers`` and ``timerfds`` are None where they may not be read; for the latter ``looked`` of ``descriptors`` have
+    been looked at so far.  ``is_pending``: the next reading will bring more.
     """
 
     status: Mapping[str, str]
@@ -53,39 +59,57 @@ class SignalFacts(NamedTuple):
     timerfds: tuple[TimerFd, ...] | None
     pending_limit: str
     denials: tuple[Denial, ...]
+    looked: int = 0
+    descriptors: int = 0
+    is_pending: bool = False
 
 
 class SignalReader:
-    """Reads some threads' masks in each reading, all in turn; keeps those of the others."""
+    """Reads some threads' masks and some descriptors in each reading, all in turn; keeps the others."""
 
     def __init__(self, reader: ProcReader) -> None:
         """Read through ``reader``."""
         self._reader = reader
-        self._masks: dict[int, tuple[str, str]] = {}
         self._whose = (0, 0)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing is known."""
+        self._masks: dict[int, tuple[str, str]] = {}
         self._turn = 0
+        self._timerfds: set[int] = set()
+        self._next = 0  # the descriptor to go on with
+        self._looked = 0
+        self._have_all_been_seen = False
+        self._have_all_been_asked = False  # the threads
 
     def read(self, asked: Asked, sample: Sample) -> SignalFacts:
         """Signals and timers as they are now; raises GoneError."""
         process = sample.processes[asked.pid]
         access, status = opened(self._reader, asked, sample)
         if self._whose != (process.pid, process.start_ticks):
-            self._whose, self._masks, self._turn = (process.pid, process.start_ticks), {}, 0
+            self._whose = process.pid, process.start_ticks
+            self._begin()
         self._read_masks(process.pid, sorted(process.threads))
         limits = access.parsed("limits", parse.parse_limits) or {}
-        fds = access.attempt("fd", lambda: self._reader.descriptors_of(process.pid, MOST_DESCRIPTORS))
+        is_seen = access.attempt("fd", lambda: self._look(process.pid)) is not None
+        count = access.attempt("fd", lambda: self._reader.descriptors_taken(process.pid) or 0) or 0
+        is_looking = is_seen and not self._have_all_been_seen
         return SignalFacts(
             status=status,
             masks=dict(self._masks),
             timers=access.parsed("timers", parse_timers),
-            timerfds=None if fds is None else self._timerfds(process.pid, fds),
+            timerfds=self._read_timerfds(process.pid) if is_seen else None,
             pending_limit=limits.get("Max pending signals", ("", "", ""))[0],
             denials=tuple(access.denials.values()),
+            looked=self._looked,
+            descriptors=max(count, self._looked) if is_looking else self._looked,
+            is_pending=is_looking or not self._have_all_been_asked,
         )
 
     def close(self) -> None:
-        """Forget the masks."""
-        self._masks = {}
+        """Forget all."""
+        self._begin()
 
     def _read_masks(self, pid: int, tids: list[int]) -> None:
         start = self._turn if self._turn < len(tids) else 0
@@ -96,15 +120,33 @@ class SignalReader:
             except (GoneError, DeniedError):
                 continue
             self._masks[tid] = status.get(_PENDING, ""), status.get(_BLOCKED, "")
+        self._have_all_been_asked |= self._turn >= len(tids)
         for tid in self._masks.keys() - set(tids):
             del self._masks[tid]
 
-    def _timerfds(self, pid: int, fds: list[int]) -> tuple[TimerFd, ...]:
-        found = []
+    def _look(self, pid: int) -> bool:
+        """Look for timerfds among the next descriptors."""
+        start = self._next
+        fds = self._reader.descriptors_from(pid, start, MOST_DESCRIPTORS)
+        is_last = len(fds) < MOST_DESCRIPTORS
+        self._timerfds = {fd for fd in self._timerfds if fd < start or (not is_last and fd > fds[-1])}
         for fd in fds:
             try:
                 if self._reader.descriptor_link(pid, fd) == TIMERFD:
-                    found.append(parse_timerfd(fd, self._reader.read(pid, f"fdinfo/{fd}")))
+                    self._timerfds.add(fd)
+            except (GoneError, DeniedError, ThreadtopError, OSError):
+                continue
+        if not self._have_all_been_seen:
+            self._looked += len(fds)
+        self._next = 0 if is_last else fds[-1] + 1
+        self._have_all_been_seen |= is_last
+        return True
+
+    def _read_timerfds(self, pid: int) -> tuple[TimerFd, ...]:
+        found = []
+        for fd in sorted(self._timerfds)[:MOST_TIMERS]:
+            try:
+                found.append(parse_timerfd(fd, self._reader.descriptor_info(pid, fd, _INFO_BYTES)))
             except (GoneError, DeniedError, ThreadtopError, OSError):
                 continue
         return tuple(found)
@@ -127,18 +169,23 @@ def _timer(said: Mapping[str, str]) -> Timer | None:
     try:
         notify, _, whom = said["notify"].partition("/")
         kind, _, pid = whom.partition(".")
-        signal = int(said["signal"].partition("/")[0])
-        return Timer(int(said["ID"]), signal, f"{notify} {kind}", int(pid), int(said["ClockID"]))
+        signal, clock = int(said["signal"].partition("/")[0]), said.get("ClockID")
+        return Timer(int(said["ID"]), signal, f"{notify} {kind}", int(pid), int(clock) if clock else None)
     except (KeyError, ValueError):
         return None
 
 
 def parse_timerfd(fd: int, raw: bytes) -> TimerFd:
-    """``fdinfo`` of a timerfd: ``clockid``, ``it_value: (s, ns)``, ``it_interval: (s, ns)``."""
+    """``fdinfo`` of a timerfd: ``clockid``, ``ticks``, ``it_value: (s, ns)``, ``it_interval: (s, ns)``."""
     said = dict(line.split(":", 1) for line in parse.decode(raw).splitlines() if ":" in line)
     clock = said.get("clockid", "").strip()
+    ticks = said.get("ticks", "").strip()
     return TimerFd(
-        fd, int(clock) if clock.isdigit() else None, _span_ns(said, "it_value"), _span_ns(said, "it_interval")
+        fd,
+        int(clock) if clock.isdigit() else None,
+        _span_ns(said, "it_value"),
+        _span_ns(said, "it_interval"),
+        int(ticks) if ticks.isdigit() else None,
     )
 
 

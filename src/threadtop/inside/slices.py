@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from threadtop.procfs.reader import ProcReader
+
+MOST_S: Final = 0.2  # of one reading on a clock
+
+
+class Turn:
+    """What one reading may take: ``budget_s`` of CPU time.  It begins when it is made."""
+
+    def __init__(self, budget_s: float) -> None:
+        """It begins now."""
+        self._budget_s = budget_s
+        self._begun_s = time.thread_time()
+
+    def is_over(self, part: float = 1.0) -> bool:
+        """Whether it is time to stop; ``part`` is how much of the budget may be taken."""
+        return time.thread_time() - self._begun_s >= self._budget_s * part
 
 
 class Slices:
@@ -22,12 +37,12 @@ class Slices:
         self.spent_s = 0.0
         self.is_done = self._descriptor is None
 
-    def pieces(self, budget_s: float) -> Iterator[bytes]:
-        """What comes next, until the file ends or ``budget_s`` of CPU time are over; raises GoneError.
+    def pieces(self, turn: Turn) -> Iterator[bytes]:
+        """What comes next, one piece at least, until the file ends or the turn is over; raises GoneError.
 
-        The time that the caller takes between two counts.  On a busy machine it ends after twice the time, too.
+        The time that the caller takes between two counts.  It ends after MOST_S, too: a read may wait for a lock.
         """
-        begun, began = time.thread_time(), time.monotonic()
+        began = time.monotonic()
         try:
             while not self.is_done:
                 piece = self._reader.read_on(self._descriptor, self._name) if self._descriptor is not None else b""
@@ -35,7 +50,7 @@ class Slices:
                     self.close()
                     return
                 yield piece
-                if time.thread_time() - begun >= budget_s or time.monotonic() - began >= 2 * budget_s:
+                if turn.is_over() or time.monotonic() - began >= MOST_S:
                     return
         finally:
             self.spent_s += time.monotonic() - began

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from threadtop.procfs.parse import decode
@@ -93,6 +94,7 @@ def mode(flags: int) -> str:
     return "" if flags & _PATH else ("r", "w", "rw", "")[flags & _ACCESS]
 
 
+@lru_cache(maxsize=512)
 def flag_names(flags: int, machine: str) -> tuple[str, ...]:
     """The flags by the names of open(2) in small letters; ``machine`` is the kernel's, whose numbers they are."""
     high = _ARM if machine in {"arm", "aarch64"} else _GENERIC

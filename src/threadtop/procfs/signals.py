@@ -43,6 +43,9 @@ _CANCEL: Final = 32  # glibc keeps two for itself: pthread_cancel(3), and setuid
 _SETXID: Final = 33
 _RTMIN: Final = 34  # SIGRTMIN as programs see it
 MOST: Final = 64
+_UNCHANGEABLE: Final = frozenset((9, 19))  # KILL and STOP, which nobody can block, ignore or catch
+_NEARLY_ALL: Final = 48  # from which on those are named that are not among them
+_RUN: Final = 3  # real-time signals in a row, told as a range
 
 
 def name(number: int) -> str:
@@ -67,3 +70,27 @@ def names(mask_hex: str) -> list[str] | None:
     """As ``numbers``, by name."""
     found = numbers(mask_hex)
     return None if found is None else [name(number) for number in found]
+
+
+def words(found: list[int]) -> str:
+    """Signals for a reader: ``HUP TERM RTMIN to +30``; of nearly all, those that are not there: ``all but HUP``."""
+    if len(found) < _NEARLY_ALL:
+        return " ".join(_ranges(found)) or "none"
+    missing = sorted({*range(1, MOST + 1)} - {*found} - _UNCHANGEABLE - {_CANCEL, _SETXID})
+    return f"all but {' '.join(_ranges(missing))}" if missing else "all"
+
+
+def _ranges(found: list[int]) -> list[str]:
+    """Names, real-time signals in a row as one."""
+    parts: list[str] = []
+    at = 0
+    while at < len(found):
+        end = at
+        while end + 1 < len(found) and found[end + 1] == found[end] + 1 and found[at] >= _RTMIN:
+            end += 1
+        if end - at + 1 >= _RUN:
+            parts.append(f"{name(found[at])} to +{found[end] - _RTMIN}")
+        else:
+            parts += map(name, found[at : end + 1])
+        at = end + 1
+    return parts

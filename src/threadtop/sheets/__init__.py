@@ -23,6 +23,7 @@ KINDS: Final = (
         environment.sheet,
         environment.TERMS,
         requests=(environment.SECRETS,),
+        is_wide=True,
     ),
     Kind(
         "stacks",

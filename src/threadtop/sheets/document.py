@@ -32,6 +32,8 @@ def document(kind: Kind, subject: Subject, sheet: Sheet) -> dict[str, Any]:
         if section.table.total is not None:
             shown[f"{section.key}_total"] = section.table.total
             shown[f"{section.key}_first"] = section.table.first
+    notes = (*sheet.notes, *(note for section in sheet.sections for note in section.notes))
+    shown["notes"] = [export.clean(note) for note in notes]
     shown["denied"] = [denial._asdict() for denial in sheet.denials]
     return shown
 

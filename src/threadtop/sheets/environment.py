@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from threadtop import text
 from threadtop.inside.environment import EnvironmentFacts
+from threadtop.sheets import endings, secret_signs
 from threadtop.sheets.sheet import NOT_YET, Column, Record, Request, Section, Sheet, Table, Term, by_key
 
 if TYPE_CHECKING:
@@ -18,19 +16,9 @@ if TYPE_CHECKING:
 
 MASK: Final = "********"
 SECRETS: Final = Request("v", "secrets", "secrets", "show values that look like secrets, or mask them again")
+_ATTACHED: Final = "attached: what else its user runs is not counted; without -p it is"
+UNLIMITED: Final = "unlimited"
 NEAR, FULL = 80.0, 95.0  # % of a limit from which it is news, and a danger
-_NAMES: Final = re.compile(
-    r"key|secret|token|passw|(^|_)pass($|_)|(^|_)pwd($|_)|credential|auth|private|cookie|session|signature|salt"
-    r"|(^|_)(sas|jwt|dsn|pat|api|pin|otp)($|_)",
-    re.IGNORECASE,
-)
-_HARMLESS: Final = frozenset(
-    ("PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY", "XDG_SESSION_ID", "XDG_SESSION_TYPE", "XDG_SESSION_CLASS")
-) | frozenset(("DESKTOP_SESSION", "DBUS_SESSION_BUS_ADDRESS", "GDMSESSION", "SESSION_MANAGER"))
-_VALUES: Final = re.compile(r"-----BEGIN|^eyJ[\w-]+\.[\w-]+|://[^/\s:@]*:[^/\s@]+@|^(gh[pousr]_|sk-|xox[abp]-|AKIA)")
-_DENSE: Final = re.compile(r"[A-Za-z0-9+=]{24,}")  # without / - and _: paths and names have them
-_DENSE_BITS: Final = 3.7  # a letter of random base64 has up to 6 bits, a word or path well below 4
-_HEX: Final = re.compile(r"[0-9a-fA-F]{32,}")
 
 TERMS: Final = by_key(
     Term(
@@ -90,7 +78,9 @@ def sheet(subject: Subject) -> Sheet:
     facts = subject.facts
     if not isinstance(facts, EnvironmentFacts):
         return NOT_YET
-    return Sheet((_limits(facts), _environment(facts, shows_secrets="secrets" in subject.wants)), denials=facts.denials)
+    notes = endings.why(subject.process, "it was started without an environment", "its environment is gone")
+    made = _environment(facts, shows_secrets="secrets" in subject.wants)
+    return Sheet((_limits(facts), made), notes, facts.denials)
 
 
 # -- limits ------------------------------------------------------------------------------------
@@ -136,7 +126,7 @@ def _limits(facts: EnvironmentFacts) -> Section:
                 _amount(_number(hard), unit) if hard.isdigit() else hard,
                 unit,
             ),
-            (name, now, None if share is None else round(share, 2), _number(soft), _number(hard), unit),
+            (name, now, None if share is None else round(share, 2), limit(soft), limit(hard), unit),
             role="r" if (share or 0) >= FULL else "y" if (share or 0) >= NEAR else " ",
         )
         for _, name, soft, hard, unit, now, share in rows
@@ -146,9 +136,14 @@ def _limits(facts: EnvironmentFacts) -> Section:
         *(Column(key, 12, right=True) for key in ("used", "used_pct", "soft")),
         Column("hard", 12, right=True, is_spare=True),
     )
-    return Section(
-        "limits", "Limits, the fullest first", table=Table((*columns, Column("unit", 10, is_spare=True)), records)
-    )
+    notes = () if facts.user_threads is not None else (_ATTACHED,)
+    table = Table((*columns, Column("unit", 10, is_spare=True)), records)
+    return Section("limits", "Limits, the fullest first", table=table, notes=notes)
+
+
+def limit(words: str) -> int | str | None:
+    """A limit as JSON has it: null is not known, and "unlimited" is."""
+    return words if words == UNLIMITED else _number(words)
 
 
 def _number(words: str) -> int | None:
@@ -166,11 +161,14 @@ def _amount(value: float | None, unit: str) -> str:
 
 def _environment(facts: EnvironmentFacts, *, shows_secrets: bool) -> Section:
     if facts.variables is None:
-        return Section("environment", "Environment", notes=("may not be read: see below",))
+        is_denied = any(one.what == "environ" for one in facts.denials)
+        return Section(
+            "environment", "Environment", notes=("may not be read: see below" if is_denied else "it has none",)
+        )
     records = []
     masked = 0
     for name, value in sorted(facts.variables):
-        is_masked = not shows_secrets and is_secret(name, value)
+        is_masked = not shows_secrets and secret_signs.is_secret(name, value)
         masked += is_masked
         shown = MASK if is_masked else value
         records.append(Record(name, (name, shown), (name, shown), role="y" if is_masked else " "))
@@ -184,31 +182,3 @@ def _notes(facts: EnvironmentFacts, masked: int) -> Iterator[str]:
         yield f"{masked} values that look like secrets are masked: {SECRETS.key} shows them (--want {SECRETS.name})"
     if facts.is_cut:
         yield "there is more than 1 MiB of it: the rest is left out"
-
-
-def is_secret(name: str, value: str) -> bool:
-    """Whether a variable looks like one that a bystander should not read: by its name, or by what the value is like."""
-    if not value or name in _HARMLESS:
-        return False
-    if _NAMES.search(name) and not value.startswith("/"):
-        return True
-    if _VALUES.search(value):
-        return True
-    return any(
-        _HEX.fullmatch(part) is not None or _bits(part) >= _DENSE_BITS
-        for part in _DENSE.findall(value)
-        if _is_mixed(part)
-    )
-
-
-def _is_mixed(part: str) -> bool:
-    """Digits among letters, and small ones among capitals or many digits: words are not like that."""
-    digits = sum(letter.isdigit() for letter in part)
-    has_cases = any(map(str.islower, part)) and any(map(str.isupper, part))
-    return digits >= len(part) // 8 or (digits > 0 and has_cases)
-
-
-def _bits(part: str) -> float:
-    """Entropy of a letter, in bits, by how often each occurs in it."""
-    counts = Counter(part)
-    return -sum(count / len(part) * math.log2(count / len(part)) for count in counts.values())

@@ -47,17 +47,23 @@ def _shared(one: Descriptor) -> str:
 def _socket(one: Descriptor) -> str:
     found = one.socket
     if found is None:
-        if not one.protocol:
-            return f"{one.link}, in no table of its network namespace"
-        if one.protocol.startswith(_IN_TABLES):
-            return f"{_protocol(one.protocol)}, not bound, or of another network namespace"
-        return _protocol(one.protocol)
+        return _of_no_table(one)
     if found.status == "unix":
         return _unix(one, found)
     if found.peer:
         arrow = "<-" if one.is_accepted else "->"
         return " ".join(filter(None, (found.local, arrow, found.peer, found.status)))
     return " ".join(filter(None, (found.local, found.status))) or _protocol(one.protocol)
+
+
+def _of_no_table(one: Descriptor) -> str:
+    if one.protocol and not one.protocol.startswith(_IN_TABLES):
+        return _protocol(one.protocol)
+    if one.is_sought:
+        return f"{_protocol(one.protocol) or one.link}, not looked up yet"
+    if not one.protocol:
+        return f"{one.link}, in no table of its network namespace"
+    return f"{_protocol(one.protocol)}, not bound, or of another network namespace"
 
 
 _IN_TABLES: Final = ("TCP", "UDP", "UNIX", "NETLINK")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from threadtop import text
 from threadtop.inside.files import FilesFacts
 from threadtop.procfs import fdinfo
-from threadtop.sheets import file_words
+from threadtop.sheets import endings, environment, file_words
 from threadtop.sheets.sheet import NOT_YET, Column, Entry, Link, Record, Section, Sheet, Table, Term, by_key
 
 if TYPE_CHECKING:
@@ -137,7 +137,6 @@ _WAITING: Final = (
     Column("blocked"),
     Column("target"),
 )
-_ENDED: Final = "it has ended and is not reaped yet: nothing of it is open any more"
 _NAMED: Final = 3  # threads in a cell
 _SHOWN_DELETED: Final = 3
 _HIGH, _FULL = 0.8, 0.95
@@ -155,7 +154,7 @@ def sheet(subject: Subject) -> Sheet:
         sections.append(Section("waited_for", "Threads blocked on descriptors", table=_waiting(facts, threads)))
     if not is_hidden:
         sections.append(Section("files", "Open", table=_table(facts, threads), notes=_notes(facts)))
-    notes = (_ENDED,) if subject.process.state == "Z" and not facts.open_count else ()
+    notes = endings.why(subject.process, "it opens no files", "nothing of it is open any more")
     return Sheet(tuple(sections), notes, facts.denials)
 
 
@@ -196,7 +195,7 @@ def _open(facts: FilesFacts) -> Entry:
 
 def _limit(facts: FilesFacts) -> Entry:
     soft, hard = _number(facts.soft_limit), _number(facts.hard_limit)
-    value = {"soft": soft, "hard": hard}
+    value = {"soft": environment.limit(facts.soft_limit or ""), "hard": environment.limit(facts.hard_limit or "")}
     if facts.soft_limit is None:
         return Entry("limit", "-", value)
     shown = facts.soft_limit if soft is None else text.thousands(soft)

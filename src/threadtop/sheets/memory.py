@@ -8,13 +8,15 @@ from threadtop import text
 from threadtop.inside.mapped import NO_ACCESS, is_deleted
 from threadtop.inside.memory import BY_ADDRESS, SMAPS, MemoryFacts
 from threadtop.procfs import parse
+from threadtop.sheets import endings
 from threadtop.sheets.sheet import NOT_YET, Column, Entry, Link, Record, Request, Section, Sheet, Table, Term, by_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from threadtop.inside.listing import Listed
     from threadtop.inside.mapped import FileSum, Kind, KindSum, Placed
-    from threadtop.inside.memory import Listed, Measured
+    from threadtop.inside.memory import Measured
     from threadtop.procfs.smaps import Usage
     from threadtop.sheets.sheet import Subject
 
@@ -188,8 +190,8 @@ def sheet(subject: Subject) -> Sheet:
 def _why_none(subject: Subject, facts: MemoryFacts) -> tuple[str, ...]:
     """Where there is nothing to list, the reason."""
     if "VmSize" not in facts.status:
-        kernel = "a thread of the kernel has no memory of its own: it uses the kernel's"
-        return (kernel if subject.process.kernel else "it has ended, and its memory was given back",)
+        notes = endings.why(subject.process, "it has no memory of its own", "its memory was given back")
+        return notes or ("it has ended, and its memory was given back",)
     if facts.listed is None and not facts.denials:
         return (f"{text.thousands(facts.coming)} mappings are read so far",)
     return ()

@@ -8,7 +8,7 @@ from threadtop import export, text
 from threadtop.inside.overview import OverviewFacts
 from threadtop.procfs import containers
 from threadtop.sample import TICK_NS
-from threadtop.sheets import overview_family, overview_terms
+from threadtop.sheets import endings, overview_family, overview_terms
 from threadtop.sheets.sheet import NOT_YET, Entry, Link, Section, Sheet
 from threadtop.snapshot import POLICIES
 
@@ -48,6 +48,7 @@ def sheet(subject: Subject) -> Sheet:
             Section("accounting", "Since it started", tuple(_accounting(subject, facts))),
             Section("confinement", "Cgroup and namespaces", tuple(_confinement(facts))),
         ),
+        endings.why(subject.process, "it has no program and no memory of its own", "its figures are the last ones"),
         denials=facts.denials,
     )
 

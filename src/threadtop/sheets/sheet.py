@@ -163,3 +163,5 @@ def by_key(*terms: Term) -> dict[str, Term]:
 
 NOT_YET: Final = Sheet((), ("is read with the next refresh",))
 """Before the facts of a pane have come."""
+NEVER: Final = Sheet((), ("was not opened while the process was there: nothing of it was read",))
+"""They cannot come any more."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from threadtop import text, waits
 from threadtop.inside.signals import SignalFacts
 from threadtop.procfs import signals
+from threadtop.sheets import endings
 from threadtop.sheets.sheet import NOT_YET, Column, Entry, Link, Record, Section, Sheet, Table, Term, by_key
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ _CLOCKS: Final = {
     9: "boottime alarm",
     11: "TAI",
 }
-_NEARLY_ALL: Final = signals.MOST - 4  # KILL and STOP cannot be blocked, and glibc keeps two for itself
+_NEARLY_ALL: Final = 48  # signals
+_CLOCK_BITS, _CLOCK_OF_THREAD = 3, 4  # include/linux/posix-timers.h
 _MOST_TIDS: Final = 8  # of those with one mask that are named
+
+HIDDEN: Final = "may not be read: see below"
 
 TERMS: Final = by_key(
     Term(
@@ -152,6 +156,13 @@ TERMS: Final = by_key(
         "The time between two firings after that. - means that it fires once.",
         "/proc/PID/fdinfo/FD it_interval",
     ),
+    Term(
+        "unread",
+        "not read",
+        "How often it has fired since the program read it last. A number that grows is a program that does not come to "
+        "its timer.",
+        "/proc/PID/fdinfo/FD ticks",
+    ),
 )
 
 
@@ -162,12 +173,13 @@ def sheet(subject: Subject) -> Sheet:
         return NOT_YET
     return Sheet(
         (
-            Section("process", "Signals of the process", tuple(_process(facts))),
+            Section("signals", "Signals of the process", tuple(_process(facts))),
             Section("dispositions", "How it takes them", table=_dispositions(facts)),
             _masks(facts, subject),
             _timers(facts),
             _timerfds(facts),
         ),
+        endings.why(subject.process, "signals do not reach it", "it takes no signals, not even KILL"),
         denials=facts.denials,
     )
 
@@ -176,23 +188,41 @@ def _names(facts: SignalFacts, key: str) -> list[str] | None:
     return signals.names(facts.status.get(key, ""))
 
 
-def _listed(key: str, found: list[str] | None, *, is_news: bool = False) -> Entry:
-    if found is not None and len(found) >= _NEARLY_ALL:
-        return Entry(key, "all", found)
-    shown = text.UNKNOWN if found is None else " ".join(found) or "none"
-    return Entry(key, shown, found, role="y" if found and is_news else " ")
+def _numbers(facts: SignalFacts, key: str) -> list[int] | None:
+    return signals.numbers(facts.status.get(key, ""))
+
+
+def _listed(key: str, found: list[int] | None, *, is_news: bool = False) -> Entry:
+    if found is None:
+        return Entry(key, text.UNKNOWN, None)
+    return Entry(key, signals.words(found), [*map(signals.name, found)], role="y" if found and is_news else " ")
 
 
 def _process(facts: SignalFacts) -> Iterator[Entry]:
-    yield _listed("pending", _names(facts, "ShdPnd"), is_news=True)
-    waiting = sorted({one for pending, _ in facts.masks.values() for one in signals.numbers(pending) or ()})
-    yield _listed("thread_pending", [signals.name(number) for number in waiting], is_news=True)
+    yield _listed("pending", _numbers(facts, "ShdPnd"), is_news=True)
+    yield _of_threads(facts)
     count, _, most = facts.status.get("SigQ", "").partition("/")
     value = {"queued": int(count), "limit": int(most)} if count.isdigit() and most.isdigit() else None
     yield Entry("queued", f"{count} of {most}" if value else text.UNKNOWN, value)
-    yield _listed("caught", _names(facts, "SigCgt"))
-    yield _listed("ignored", _names(facts, "SigIgn"))
-    yield _listed("blocked", _names(facts, "SigBlk"))
+    yield _listed("caught", _numbers(facts, "SigCgt"))
+    yield _listed("ignored", _numbers(facts, "SigIgn"))
+    yield _listed("blocked", _numbers(facts, "SigBlk"))
+
+
+def _of_threads(facts: SignalFacts) -> Entry:
+    """What waits for single threads, and for which."""
+    waiting: dict[int, list[int]] = {}
+    for tid, (pending, _) in facts.masks.items():
+        for number in signals.numbers(pending) or ():
+            waiting.setdefault(number, []).append(tid)
+    shown = [f"{signals.name(number)} for {_tids(tids)}" for number, tids in sorted(waiting.items())]
+    value = [{"signal": signals.name(number), "tids": tids[:_MOST_TIDS]} for number, tids in sorted(waiting.items())]
+    return Entry("thread_pending", ", ".join(shown) or "none", value, role="y" if shown else " ")
+
+
+def _tids(tids: list[int]) -> str:
+    """The first of them."""
+    return " ".join(map(str, tids[:_MOST_TIDS])) + (" …" if len(tids) > _MOST_TIDS else "")
 
 
 def effect(name: str, caught: set[str], ignored: set[str]) -> str:
@@ -218,9 +248,10 @@ def _dispositions(facts: SignalFacts) -> Table:
         for name in signals.names(mask) or ():
             blocked[name] = blocked.get(name, 0) + 1
     # A library that blocks all signals in its threads is no reason to list them all.
-    others = [name for name in signals.NAMES if name not in _ASKED_FOR and name in caught | ignored]
+    told = caught if len(ignored) >= _NEARLY_ALL else caught | ignored  # as threads of the kernel do
+    others = [name for name in signals.NAMES if name not in _ASKED_FOR and name in told]
     numbers = {signals.name(number): number for number in range(1, signals.MOST + 1)}
-    real_time = [name for name in numbers if name not in signals.NAMES and name in caught | ignored]
+    real_time = [name for name in numbers if name not in signals.NAMES and name in told]
     records = []
     for name in (*_ASKED_FOR, *others, *real_time):
         what, by = effect(name, caught, ignored), blocked.get(name, 0)
@@ -244,12 +275,10 @@ def _masks(facts: SignalFacts, subject: Subject) -> Section:
         by_mask.setdefault(mask, []).append(tid)
     records = []
     for mask, tids in sorted(by_mask.items(), key=lambda one: -len(one[1])):
-        found = signals.names(mask)
-        words = _listed("mask", found).shown
-        shown = " ".join(map(str, tids[:_MOST_TIDS])) + (" …" if len(tids) > _MOST_TIDS else "")
-        values = (len(tids), tids[:_MOST_TIDS], found)
+        entry = _listed("mask", signals.numbers(mask))
+        values = (len(tids), tids[:_MOST_TIDS], entry.value)
         link = Link(subject.process.pid, tids[0])
-        records.append(Record(mask, (str(len(tids)), shown, words), values, link=link))
+        records.append(Record(mask, (str(len(tids)), _tids(tids), entry.shown), values, link=link))
     columns = (Column("threads", 7, right=True), Column("tids", 40), Column("mask"))
     total = len(subject.process.threads)
     left = total - len(facts.masks)
@@ -258,12 +287,19 @@ def _masks(facts: SignalFacts, subject: Subject) -> Section:
 
 
 def _clock(number: int | None) -> str:
-    return text.UNKNOWN if number is None else _CLOCKS.get(number, str(number))
+    """A clock by its number (clock_gettime(2)); those of a process's or a thread's CPU time hold its id."""
+    if number is None:
+        return text.UNKNOWN
+    if number < 0:
+        whose, kind = ~(number >> _CLOCK_BITS), "thread" if number & _CLOCK_OF_THREAD else "process"
+        return f"CPU of {kind} {whose}" if whose else f"CPU of the {kind}"
+    return _CLOCKS.get(number, str(number))
 
 
 def _timers(facts: SignalFacts) -> Section:
     if facts.timers is None:
-        return Section("timers", "POSIX timers", notes=("may not be read, or this kernel does not list them",))
+        is_denied = any(one.what == "timers" for one in facts.denials)
+        return Section("timers", "POSIX timers", notes=(HIDDEN if is_denied else "this kernel does not list them",))
     records = [
         Record(
             one.number,
@@ -278,21 +314,26 @@ def _timers(facts: SignalFacts) -> Section:
 
 def _timerfds(facts: SignalFacts) -> Section:
     if facts.timerfds is None:
-        return Section("timerfds", "Timer descriptors", notes=("may not be read: see below",))
+        return Section("timerfds", "Timer descriptors", notes=(HIDDEN if facts.denials else "it has none",))
     records = [
         Record(
             one.fd,
-            (str(one.fd), _clock(one.clock), _span(one.value_ns), _span(one.interval_ns)),
-            (one.fd, _clock(one.clock), _seconds(one.value_ns), _seconds(one.interval_ns)),
+            (str(one.fd), _clock(one.clock), _span(one.value_ns), _span(one.interval_ns), text.thousands(one.unread)),
+            (one.fd, _clock(one.clock), _seconds(one.value_ns), _seconds(one.interval_ns), one.unread),
+            role="y" if one.unread else " ",
         )
         for one in facts.timerfds
     ]
     columns = (
         Column("fd", 6, right=True),
         Column("clock", 16),
-        *(Column(key, 12) for key in ("value_s", "interval_s")),
+        *(Column(key, 12) for key in ("value_s", "interval_s", "unread")),
     )
-    return Section("timerfds", "Timer descriptors", table=Table(columns, records))
+    notes: tuple[str, ...] = ()
+    if facts.looked < facts.descriptors:
+        looked, of = text.thousands(facts.looked), text.thousands(facts.descriptors)
+        notes = (f"{looked} of {of} descriptors have been looked at so far",)
+    return Section("timerfds", "Timer descriptors", table=Table(columns, records), notes=notes)
 
 
 def _span(ns: int | None) -> str:

@@ -8,7 +8,7 @@ from threadtop import bars, text, time_rows, waits
 from threadtop.inside.thread import ThreadFacts
 from threadtop.procfs import signals
 from threadtop.sample import TICK_NS
-from threadtop.sheets import thread_call
+from threadtop.sheets import endings, thread_call
 from threadtop.sheets.sheet import NOT_YET, Column, Entry, Link, Record, Section, Sheet, Table
 from threadtop.sheets.thread_terms import TERMS as TERMS  # noqa: PLC0414 found here, too
 from threadtop.snapshot import POLICIES
@@ -55,13 +55,13 @@ def sheet(subject: Subject) -> Sheet:
     if not isinstance(facts, ThreadFacts) or facts.tid != row.tid:
         return NOT_YET
     now = Section("now", _title(row), (*_state(row), *thread_call.entries(subject, row, facts)))
-    kernel = _kernel(facts)
+    kernel = _kernel(facts) if not endings.is_over(row) else ()
     # What it is stuck in is the news of one that cannot be interrupted.
     first, later = ((now, *kernel), ()) if row.state == "D" else ((now,), kernel)
     return Sheet(
         (
             *first,
-            Section("time", "Where its time goes", tuple(_time(subject, row, facts))),
+            Section("times", "Where its time goes", tuple(_time(subject, row, facts))),
             Section("scheduling", "Scheduling", tuple(_scheduling(subject, row, facts))),
             Section("switches", "Switches", tuple(_switches(subject, row, facts))),
             Section("stack", "Stack", tuple(_stack(facts))),
@@ -70,7 +70,17 @@ def sheet(subject: Subject) -> Sheet:
             Section("signals", "Signals", tuple(_signals(facts))),
             Section("identity", "Identity", tuple(_identity(subject, row, facts))),
         ),
+        _notes(subject, row),
         denials=facts.denials,
+    )
+
+
+def _notes(subject: Subject, row: ThreadRow) -> tuple[str, ...]:
+    """Why most is not known of one that has ended."""
+    if endings.has_ended(subject.process):
+        return endings.why(subject.process, "", "its figures are the last ones")
+    return ("it has ended before the other threads of its process: its figures are the last ones",) * endings.is_over(
+        row
     )
 
 

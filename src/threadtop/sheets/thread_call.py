@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from threadtop import text, waits
+from threadtop.sheets import endings
 from threadtop.sheets.sheet import Entry, Link
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ _OPERATIONS: Final = {0: "wait", 6: _PI, 9: "wait", 11: "wait, then requeue", 13
 
 def entries(subject: Subject, row: ThreadRow, facts: ThreadFacts) -> Iterator[Entry]:
     """The call, what its arguments mean, where it was made, and the registers as they are."""
+    if endings.is_over(row):
+        yield Entry("call", "none: it has ended", None)
+        return
     blocked = call_of(row, facts)
     if blocked is None:
         words = "none: a kernel thread makes no calls" if row.kernel else text.UNKNOWN
@@ -123,18 +127,32 @@ def _owner(subject: Subject, row: ThreadRow, lock: LockRow) -> Iterator[Entry]:
     others = lock.waiters - 1
     kind = "CPython's GIL" if lock.is_gil else lock.kind if lock.kind != "unknown" else "a lock or condition"
     beside = f"{others} other thread{'s' if others != 1 else ''} wait{'s' if others == 1 else ''} for it, too"
-    note = beside if others > 0 else ""
+    deadlock = _deadlock(subject, row)
+    note = "; ".join(filter(None, (deadlock, beside if others > 0 else "")))
+    role = "r" if deadlock else "l"
     tid = lock.owner_tid
     if tid is None:
         ended = f"{kind}, owned by thread {lock.ended_tid}, which has ended" if lock.ended_tid else kind
-        yield Entry("owner", ended, {"kind": lock.kind, "tid": None, "waiters": lock.waiters}, note)
+        value = {"kind": lock.kind, "tid": None, "waiters": lock.waiters}
+        yield Entry("owner", ended, value, note, role if lock.ended_tid else " ")
         return
     pid = lock.owner_pid or row.pid
     process = subject.snapshot.processes.get(pid)
     thread = process.threads.get(tid) if process is not None else None
     name = f" {thread.name}" if thread is not None else ""
     value = {"kind": lock.kind, "tid": tid, "waiters": lock.waiters}
-    yield Entry("owner", f"{kind}, owned by {tid}{name}", value, note, "l", Link(pid, tid, "Thread"))
+    yield Entry("owner", f"{kind}, owned by {tid}{name}", value, note, role, Link(pid, tid, "Thread"))
+
+
+def _deadlock(subject: Subject, row: ThreadRow) -> str:
+    """Whether it is in a deadlock, or waits for threads that are; "" where it is not."""
+    who = row.pid, row.tid
+    for one in subject.process.locks.deadlocks if subject.process.locks is not None else ():
+        if who in {(pid, tid) for pid, tid, _ in one.chain}:
+            return "a deadlock: none of its threads can go on"
+        if who in one.behind:
+            return "behind a deadlock: it cannot go on"
+    return ""
 
 
 def _timeout(blocked: BlockedOn) -> Iterator[Entry]:

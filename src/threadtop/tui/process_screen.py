@@ -111,11 +111,11 @@ class ProcessScreen(TableScreen):
         if self._row is None:
             self._wait_for_it(snapshot)
             return
-        opened = Opened(snapshot, self._row, self.app.history)
-        self.title_lines.opened = opened
         if self.app.status.ended:  # what was attached to: nothing more is read, of a relative that was opened neither
             self.title_lines.ended |= self.pid in (self.app.options.pids or {self.pid})
             self.title_lines.is_left = not self.title_lines.ended
+        opened = Opened(snapshot, self._row, self.app.history, self.title_lines.ended)
+        self.title_lines.opened = opened
         self.title_lines.paused = self.app.status.paused
         self.title_lines.trail = self._trail()
         self.title_lines.repaint()

@@ -10,7 +10,7 @@ from threadtop.waiting.diag import UnixDiag
 from threadtop.waiting.peers import Peers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from threadtop.blocked import BlockedOn
     from threadtop.procfs.reader import ProcReader
@@ -102,7 +102,7 @@ class Ends:
             return blocked, True
         found = self.socket(pid, inode, is_unix=(wchan or "").startswith("unix_"))
         if found is None:
-            return blocked, (self._namespace(pid), inode) in self._missing
+            return blocked, self.is_missing(pid, inode)
         is_settled = True
         if found.status == "unix":
             found, is_settled = self._unix(pid, inode, found)
@@ -110,8 +110,13 @@ class Ends:
 
     # -- sockets -------------------------------------------------------------------------------
 
-    def socket(self, pid: int, inode: int, *, is_unix: bool = False) -> Socket | None:
-        """A socket by its inode, in the tables of the process's network namespace; None: in none, or not found yet."""
+    def socket(
+        self, pid: int, inode: int, *, is_unix: bool = False, is_over: Callable[[], bool] = lambda: False
+    ) -> Socket | None:
+        """A socket by its inode, in the tables of the process's network namespace; None: in none, or not found yet.
+
+        Once it ``is_over`` no further table is read.
+        """
         namespace = self._namespace(pid)
         if self._at_ns - self._missing.get((namespace, inode), -REFRESH_NS) < REFRESH_NS:
             return None
@@ -122,17 +127,27 @@ class Ends:
                 continue
             if self._at_ns - table.at_ns < max(self._refresh_ns, table.gap_ns):
                 return sockets.socket(name, table.lines[inode])
+        sought_ns = self._sought.get((namespace, inode), self._at_ns)
         for name in names:
             table = self._tables.get((namespace, name))
             if table is None or self._at_ns - table.at_ns >= table.gap_ns:
+                if is_over():
+                    self._sought[namespace, inode] = sought_ns
+                    return None
                 table = self._tables[namespace, name] = self._read_table(pid, name)
             if inode in table.lines:
+                self._sought.pop((namespace, inode), None)
                 return sockets.socket(name, table.lines[inode])
-        sought_ns = self._sought.setdefault((namespace, inode), self._at_ns)
         if all(self._tables[namespace, name].at_ns >= sought_ns for name in names):
             self._missing[namespace, inode] = self._at_ns
-            del self._sought[namespace, inode]
+            self._sought.pop((namespace, inode), None)
+        else:
+            self._sought[namespace, inode] = sought_ns
         return None
+
+    def is_missing(self, pid: int, inode: int) -> bool:
+        """Whether a socket is in no table; one that was not found may be so new that they must be read again."""
+        return (self._namespace(pid), inode) in self._missing
 
     def _read_table(self, pid: int, name: str) -> _Table:
         try:
@@ -167,8 +182,13 @@ class Ends:
                 self._own = self._reader.link("self", "ns/net")
             except (GoneError, DeniedError, OSError):
                 self._own = "-"
-        peer = self._diag.peer(inode) if self._namespace(pid) == self._own else None
-        return peer, self._diag.path(peer) if peer is not None else ""
+        namespace = self._namespace(pid)
+        peer = self._diag.peer(inode) if namespace == self._own else None
+        if peer is None:
+            return None, ""
+        table = self._tables.get((namespace, "unix"))
+        line = table.lines.get(peer) if table is not None else None
+        return peer, self._diag.path(peer) if line is None or sockets.has_path(line) else ""
 
     def _unix(self, pid: int, inode: int, found: Socket) -> tuple[Socket, bool]:
         """A Unix socket with its other end: the process that holds it, and the path that it has."""

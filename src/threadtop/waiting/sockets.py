@@ -6,7 +6,7 @@ A path of a Unix socket is another program's choice and may hold anything, line 
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 
 TABLES: Final = ("tcp", "tcp6", "unix", "udp", "udp6", "netlink")
@@ -64,9 +64,22 @@ def socket(table: str, line: bytes) -> Socket | None:
         return None
 
 
+def has_path(line: bytes) -> bool:
+    """Whether the Unix socket of a line has a name."""
+    return bool(_path(line))
+
+
 def listened(raw: bytes) -> frozenset[str]:
     """The local ports of a TCP table that are listened on."""
-    return frozenset(str(int(port, 16)) for port in _LISTENING.findall(raw))
+    found = set()
+    at = raw.find(_LISTENS)
+    while at >= 0:
+        head = raw[raw.rfind(b"\n", 0, at) + 1 : at].split()
+        port = head[1].rpartition(b":")[2] if len(head) == _LISTENING_WORDS else b""
+        if port.isalnum():
+            found.add(str(int(port, 16)))
+        at = raw.find(_LISTENS, at + 1)
+    return frozenset(found)
 
 
 def path_of(raw: bytes) -> str:
@@ -78,7 +91,8 @@ def path_of(raw: bytes) -> str:
 _INET: Final = re.compile(
     rb"^ *\d+: [0-9A-F:]+ [0-9A-F:]+ [0-9A-F]{2} [0-9A-F:]+ [0-9A-F:]+ [0-9A-F]+ +\d+ +\d+ (\d+) .*$", re.MULTILINE
 )
-_LISTENING: Final = re.compile(rb"^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:0000 0A ", re.MULTILINE)
+_LISTENS: Final = b":0000 0A "  # no port at the other end, and the state
+_LISTENING_WORDS: Final = 3  # before it: number, own end, the other end's address
 _LINES: Final = {
     "tcp": _INET,
     "udp": _INET,
@@ -105,7 +119,7 @@ def _address(field: bytes) -> str:
     # The machines of this program are little-endian.
     packed = b"".join(raw[at : at + _WORD_BYTES][::-1] for at in range(0, len(raw), _WORD_BYTES))
     if len(packed) == _ADDRESS_4:
-        host = str(IPv4Address(packed))
+        host = ".".join(map(str, packed))
     elif len(packed) == _ADDRESS_6:
         address = IPv6Address(packed)
         host = str(address.ipv4_mapped) if address.ipv4_mapped else f"[{address}]"

@@ -56,14 +56,20 @@ class LocksPane(Pager, Pane):
         """The deadlocks, the locks, the findings about them."""
         if self._opened is None:
             return []
-        return locks_lines(self._opened.snapshot, self._opened.process, width)
+        opened = self._opened
+        return locks_lines(opened.snapshot, opened.process, width, has_ended=opened.has_ended)
 
 
-def locks_lines(snapshot: Snapshot, process: ProcessRow, width: int) -> list[Line]:
-    """The locks of a process for a width."""
+def locks_lines(snapshot: Snapshot, process: ProcessRow, width: int, *, has_ended: bool = False) -> list[Line]:
+    """The locks of a process for a width; of one that ``has_ended`` none will be read any more."""
     locks = process.locks
     if locks is None:
-        return [LineBuilder().add(" LOCKS  ", "t").add("are read with the next refresh", ".").line(width)]
+        words = "are read with the next refresh"
+        if process.kernel:
+            words = "none: a thread of the kernel waits for no lock of a program"
+        elif has_ended:
+            words = "were not read while the process was there"
+        return [LineBuilder().add(" LOCKS  ", "t").add(words, ".").line(width)]
     lines = [_summary(process, locks, width), *_denied(locks, width)]
     for one in locks.deadlocks:
         lines += [paint.blank(width), *_chain_lines(snapshot, process, one, width, is_sure=True)]

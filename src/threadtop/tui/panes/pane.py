@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 
 class Opened(NamedTuple):
-    """What a pane is given: the snapshot, the process's row in it (the last one, if it ended) and the past."""
+    """What a pane is given: the snapshot, the process's row in it (the last one, if it ``has_ended``) and the past."""
 
     snapshot: Snapshot
     process: ProcessRow
     history: History
+    has_ended: bool = False
 
 
 class Pane(Painted):

@@ -10,7 +10,7 @@ from threadtop import text
 from threadtop.inside.asked import Asked
 from threadtop.interest import STATUS
 from threadtop.sheets import recorded, render
-from threadtop.sheets.sheet import NOT_YET, Subject
+from threadtop.sheets.sheet import NEVER, NOT_YET, Subject
 from threadtop.tui import paint
 from threadtop.tui.commands import Action
 from threadtop.tui.grid import Grid
@@ -101,6 +101,8 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
             opened.snapshot, opened.process, facts, self._tid(opened), self.part, self.wants, opened.history
         )
         self._sheet = self.kind.make(subject)
+        if self._sheet is NOT_YET and opened.has_ended:
+            self._sheet = NEVER
 
     def facts(self) -> object:
         """What was read for this pane; None as long as nothing was."""
