@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING
 
 from builders import COST, USERS, host_sample, process_sample, sample, thread_sample
@@ -165,7 +166,9 @@ def _begin(one: _Script) -> None:
     one.tick()
 
     one.threads(100, one.run(100, 101, 1, name=ODD_NAME, nice=5), thread_sample(102, start_ticks=400, at_ns=one.now_ns))
-    one.processes[400] = process_sample(400, start_ticks=400, at_ns=one.now_ns, uid=0)
+    one.processes[400] = process_sample(
+        400, thread_sample(400, start_ticks=400), start_ticks=400, at_ns=one.now_ns, uid=0
+    )
     one.looks |= {"gils": {100: gil(4, {101: 90, 102: 1})}, "waits": {100: waits(4, 30)}}
     one.findings = ()
     one.tick()
@@ -184,7 +187,9 @@ def _begin(one: _Script) -> None:
 
 
 def _go_on(one: _Script) -> None:
-    one.processes[400] = process_sample(400, start_ticks=777, at_ns=one.now_ns, command="another")
+    one.processes[400] = process_sample(
+        400, thread_sample(400, start_ticks=777), start_ticks=777, at_ns=one.now_ns, command="another"
+    )
     one.looks["gils"] = {100: gil(7, {101: 95, 103: 9}), 400: gil(7, {400: 3}, pid=400, start_ticks=777)}
     one.tick()
 
@@ -193,7 +198,7 @@ def _go_on(one: _Script) -> None:
     one.looks = {key: value for key, value in one.looks.items() if key != "gils"}
     one.tick()
 
-    one.processes[300] = process_sample(300, start_ticks=900, at_ns=one.now_ns)
+    one.processes[300] = process_sample(300, thread_sample(300, start_ticks=900), start_ticks=900, at_ns=one.now_ns)
     one.threads(100, thread_sample(103, start_ticks=1001, at_ns=one.now_ns), gone=[103])
     one.looks |= {"gils": {100: gil(10, {101: 4}, began=2)}, "waits": {100: waits(10, 31)}}
     one.tick()
@@ -252,11 +257,11 @@ def locks(at_s: int) -> LocksSample:
     return LocksSample(100, 1000, at_ns, "", "", tuple(held), 1, (LatelyLock(0x1000, "mutex", 2),), 3)
 
 
-# -- writing that fails ------------------------------------------------------------------------
+# -- reading what may be damaged ----------------------------------------------------------------
 
 
-def error_of(path: Path) -> str:
-    """What opening and reading all of a file says of it; "" where it reads well."""
+def error_of(path: Path, seeks: Sequence[int] = range(16)) -> str:
+    """What opening and reading all of a file says of it, forwards and at some ticks; "" where it reads well."""
     from threadtop.recording.replay import Replay  # noqa: PLC0415 this module is for writers, too
 
     try:
@@ -265,7 +270,7 @@ def error_of(path: Path) -> str:
         return str(error)
     try:
         replay.recording.marks()
-        for index in range(len(replay)):
+        for index in seeks:
             replay.seek(index)
         replay.seek(0)
         while replay.read(None) is not None:  # type: ignore[arg-type]
@@ -275,3 +280,20 @@ def error_of(path: Path) -> str:
     finally:
         replay.close()
     return ""
+
+
+def count(path: Path) -> int:
+    """How many ticks a recording has, as any tool would count them."""
+    connection = sqlite3.connect(path)
+    (ticks,) = connection.execute("SELECT count(*) FROM ticks").fetchone()
+    connection.close()
+    return int(ticks)
+
+
+def change(path: Path, *statements: str) -> None:
+    """Run statements on a recording."""
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()

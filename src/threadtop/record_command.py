@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from threadtop import __version__, cli, source, targets, text
-from threadtop.errors import EXIT_FAILURE, EXIT_OK, UsageError
+from threadtop.errors import EXIT_OK, UsageError
 from threadtop.feed import LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.interest import Interest
 from threadtop.procfs.reader import ProcReader
 from threadtop.recording import times, writer
+from threadtop.recording.format import EXAMPLES, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from threadtop.snapshot import ProcessRow, Snapshot
     from threadtop.source import LiveSource
     from threadtop.targets import Command
 
@@ -52,7 +56,8 @@ def _parser() -> cli.Parser:
         prog="threadtop record",
         usage=(
             "threadtop record [-o FILE] [-d SECONDS] [--for TIME] [-p PID[,PID] | NAME]\n"
-            "       threadtop record [-o FILE] [-d SECONDS] [--for TIME] -- COMMAND [ARG ...]"
+            "       threadtop record [-o FILE] [-d SECONDS] [--for TIME] -- COMMAND [ARG ...]\n"
+            "       threadtop record --schema"
         ),
         description=(
             "Record the machine, or some processes with their GILs, waits and locks, into one SQLite file that "
@@ -71,6 +76,7 @@ def _parser() -> cli.Parser:
     say("-o", "--output", metavar="FILE", help="the file to make (threadtop-HOST-TIME.ttr)")
     say("-d", "--delay", metavar="SECONDS", default="1", help="seconds between two ticks (1)")
     say("--for", metavar="TIME", dest="span", help="end after 90, 90s, 10m or 2h")
+    say("--schema", action=_Schema, nargs=0, help="print the tables of such a file as SQL, with remarks and examples")
     say("-V", "--version", action="version", version=f"threadtop {__version__}")
     return parser
 
@@ -142,7 +148,7 @@ def run(
     began = clock.monotonic()
     why = ""
     try:
-        print(f"threadtop: recording to {shown}; Ctrl+C ends it", file=sys.stderr)
+        _say(f"recording to {shown}; Ctrl+C ends it")
         why = _record(live, asked, pids, command, clock)
     except KeyboardInterrupt:
         why = "interrupted"
@@ -151,30 +157,58 @@ def run(
         live.close()
         out.close()
         if not out.ticks:
-            file.unlink(missing_ok=True)
+            writer.discard(file)
     if not out.ticks:
         return cli.EXIT_INTERRUPTED
-    size = text.size(file.stat().st_size)
-    print(f"threadtop: {why}: {out.ticks} ticks in {text.duration(took_s)}, {size} in {shown}", file=sys.stderr)
-    if out.ticks > 1:
-        return EXIT_OK
-    return cli.EXIT_INTERRUPTED if why == "interrupted" else EXIT_FAILURE
+    _say(f"{why}: {out.ticks} ticks in {text.duration(took_s)}, {_size(file)} in {shown}")
+    return EXIT_OK if out.ticks > 1 else cli.EXIT_INTERRUPTED
+
+
+def _say(what: str) -> None:
+    """A line on standard error; a recording does not end because nobody reads it."""
+    with suppress(OSError):
+        print(f"threadtop: {what}", file=sys.stderr, flush=True)
+
+
+def _size(file: Path) -> str:
+    try:
+        return text.size(file.stat().st_size)
+    except OSError:
+        return "none"  # somebody has moved it
 
 
 def _record(live: LiveSource, asked: Asked, pids: frozenset[int], command: Command | None, clock: Clock) -> str:
     """Take passes; returns in words why there are no more."""
     # All threads are read whole once; then those that ran, and the others in turn.
     interest = Interest(attached=pids or None, gil=pids, waits=pids)
-    live.read(interest._replace(everything=True))
+    first = live.read(interest._replace(everything=True))
     began = due = clock.monotonic()
     due += min(FIRST_GAP_S, asked.interval_s) - asked.interval_s
     while True:
-        due = max(due + asked.interval_s, clock.monotonic() - asked.interval_s)  # one that is late is not made up for
-        if asked.for_s is not None and due - began > asked.for_s:
-            clock.sleep(max(0.0, began + asked.for_s - clock.monotonic()))
-            return "done"
+        missed = int((clock.monotonic() - due) // asked.interval_s)
+        due += asked.interval_s * (1 + max(0, missed))  # none that was missed is made up for
+        is_last = asked.for_s is not None and due - began >= asked.for_s
+        if asked.for_s is not None and is_last:
+            due = began + asked.for_s
         clock.sleep(max(0.0, due - clock.monotonic()))
         outcome = command.outcome() if command is not None else None  # reaps it: a zombie would never be seen to end
         snapshot = live.read(interest)
-        if pids and not any(row.state != "Z" for row in snapshot.processes.values()):
+        if pids and not any(_is_same(first, row) and row.state != "Z" for row in snapshot.processes.values()):
             return f"process {', '.join(map(str, sorted(pids)))} has ended" + (f" ({outcome})" if outcome else "")
+        if is_last:
+            return "done"
+
+
+def _is_same(first: Snapshot, row: ProcessRow) -> bool:
+    """Whether it is not another process that has got its pid."""
+    was = first.processes.get(row.pid)
+    return was is not None and was.start_ticks == row.start_ticks
+
+
+class _Schema(argparse.Action):
+    """Print the tables of a recording, what stands in them, and what may be asked of them."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """As argparse calls it."""
+        print(TABLES.strip(), EXAMPLES.strip(), sep="\n\n")
+        parser.exit()

@@ -111,3 +111,22 @@ CREATE VIEW thread_rows AS        -- for people: one thread in one tick, with it
            vol, invol, last_cpu, wchan
     FROM thread_samples JOIN threads USING (thread_id) JOIN ticks USING (tick);
 """
+
+EXAMPLES: Final = """
+-- Between ticks 5 and 15, which threads used most CPU.  What has no row in a tick had not changed in it.
+SELECT pid, tid, max(name) AS name,
+       (max(run_ns) - coalesce(max(CASE WHEN tick <= 5 THEN run_ns END), 0)) / 1e9 AS ran_s
+FROM thread_samples JOIN threads USING (thread_id)
+WHERE tick <= 15
+GROUP BY pid, tid, start_ticks
+ORDER BY ran_s DESC LIMIT 10;
+
+-- When each finding began.
+SELECT datetime(time, 'unixepoch') AS utc, tick, kind, pid, title
+FROM findings JOIN ticks USING (tick)
+WHERE NOT EXISTS (
+    SELECT 1 FROM findings AS before
+    WHERE before.tick = findings.tick - 1 AND before.kind = findings.kind AND before.pid = findings.pid
+)
+ORDER BY tick;
+"""

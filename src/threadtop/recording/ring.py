@@ -135,11 +135,12 @@ class Recorder:
                 self._end()
 
     def begin(self, path: Path) -> None:
-        """Keep what the ring holds in a new file, and what comes; raises RecordingError."""
+        """Keep what the ring holds in a new file, and what comes; raises RecordingError, and one before goes on."""
         with self._lock:
+            writer = self._ring.saved(path)
             self._end()
-            self._writer = self._ring.saved(path)
-            self._path, self._began_s = path, self._now_s
+            self.failure = None
+            self._writer, self._path, self._began_s = writer, path, self._now_s
 
     def end(self) -> None:
         """Close the file; the ring goes on."""

@@ -127,7 +127,7 @@ def _opened(path: Path) -> sqlite3.Connection:
             for name, sql in connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
             if str(sql).startswith("CREATE TABLE")  # and no view that never ends
         }
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         if connection is not None:
             connection.close()
         message = f"{path} cannot be read: {error}"

@@ -52,7 +52,8 @@ def created(path: Path) -> sqlite3.Connection:
         raise RecordingError(message, "choose another place with -o FILE") from None
     connection = None
     try:
-        connection = sqlite3.connect(path, BUSY_S, isolation_level=None, check_same_thread=False)
+        # Absolute: some builds of SQLite take what begins with file: for a URI.
+        connection = sqlite3.connect(path.absolute(), BUSY_S, isolation_level=None, check_same_thread=False)
         prepare(connection)
     except sqlite3.Error as error:
         if connection is not None:
