@@ -65,4 +65,5 @@ class Replay:
 
     def close(self) -> None:
         """Let the file go."""
+        self._moments = None  # its cursors are closed before what they belong to
         self.recording.close()
