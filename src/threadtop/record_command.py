@@ -14,7 +14,7 @@ from threadtop.errors import EXIT_FAILURE, EXIT_OK, UsageError
 from threadtop.feed import LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.interest import Interest
 from threadtop.procfs.reader import ProcReader
-from threadtop.recording import writer
+from threadtop.recording import times, writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from threadtop.targets import Command
 
 FIRST_GAP_S: Final = 0.25  # the first rates come soon after the first counters
-_UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)", re.ASCII)
 
 
@@ -103,7 +102,7 @@ def span_s(value: str | None, flag: str) -> float | None:
     if value is None:
         return None
     found = _SPAN.fullmatch(value.strip())
-    seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+    seconds = float(found[1]) * times.UNITS[found[2]] if found else 0.0
     if seconds <= 0:
         message = f"{flag} wants a time such as 90s, 10m or 2h, not {value[:40]!r}"
         raise UsageError(message, f"try {flag} 10m")

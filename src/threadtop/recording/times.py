@@ -62,14 +62,14 @@ def parse(value: str, flag: str) -> Named:
 
 
 def _since_1970(found: re.Match[str]) -> float | None:
-    *date, second, offset = found.groups()
+    year, month, day, hour, minute, second, offset = found.groups()
     digits = (offset or "Z").replace(":", "")
     shift = timedelta()
     if digits != "Z":
         shift = timedelta(hours=int(digits[1:3]), minutes=int(digits[3:5])) * (-1 if digits[0] == "-" else 1)
     try:
-        day = datetime(*map(int, date), tzinfo=timezone.utc)  # type: ignore[arg-type, misc]
-        return (day - shift + timedelta(seconds=float(second or 0))).timestamp()
+        whole = datetime(int(year), int(month), int(day), int(hour), int(minute), tzinfo=timezone.utc)
+        return (whole - shift).timestamp() + float(second or 0)
     except (ValueError, OverflowError):
         return None
 
