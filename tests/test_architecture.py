@@ -75,6 +75,7 @@ ROOMS = {
     "pane_report": FRONT,
     "record_command": FRONT,
     "replay_command": FRONT,
+    "export_command": FRONT,
     "arguments": FRONT,
     "outputs": FRONT,
     "cli": FRONT,

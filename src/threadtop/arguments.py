@@ -3,13 +3,47 @@
 from __future__ import annotations
 
 import pwd
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from threadtop import fields
+from threadtop import fields, filters
 from threadtop.errors import UsageError
+from threadtop.query import LAYOUTS
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
 
 MOST_COUNT: Final = 1_000_000  # frames, or columns of a line
 _EXAMPLES: Final = {"-w": 80, "--tid": 4211, "--part": 2}
+
+
+def declare_view(parser: ArgumentParser) -> None:
+    """Let ``parser`` take what shapes a table: live, or of a recording."""
+    say = parser.add_argument
+    say("-u", "--user", metavar="USER", help="only processes of this user (name or uid)")
+    say("-o", "--sort", metavar="FIELD", help="sort by a column; -FIELD or +FIELD turn the order")
+    say("--columns", metavar="A,B,...", help="show these columns")
+    say("--filter", metavar="EXPR", help="only threads that match, e.g. 'cpu>5 user=www name~worker'")
+    say("-i", "--hide-idle", action="store_true", default=None, help="leave idle threads out")
+    say("-H", "--threads", action="store_true", default=None, dest="threads", help="show threads (the default)")
+    say("--no-threads", action="store_false", default=None, dest="threads", help="show processes only")
+    say("--layout", choices=LAYOUTS, help="flat list, tree of processes, or grouped by program or thread name")
+    say("-c", "--full-command", action="store_true", default=None, help="show whole command lines")
+
+
+def of_view(said: Namespace, *, is_here: bool = True) -> dict[str, Any]:
+    """What was said of a table, by the names of cli.Options, its user looked up ``is_here``; raises UsageError."""
+    key, descending = sort(said.sort)
+    return {
+        "columns": columns(said.columns),
+        "sort": key,
+        "descending": descending,
+        "filter": filters.parse_filter(said.filter) if said.filter else None,
+        "user": user(said.user) if is_here else said.user,
+        "layout": said.layout,
+        "threads": said.threads,
+        "hide_idle": said.hide_idle,
+        "full_command": said.full_command,
+    }
 
 
 def seconds(value: str, least_s: float, most_s: float, example: str) -> float:

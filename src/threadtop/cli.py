@@ -17,17 +17,22 @@ from threadtop.arguments import seconds as seconds  # noqa: PLC0414 threadtop gi
 from threadtop.errors import EXIT_FAILURE, EXIT_OK, TargetError, ThreadtopError, UsageError
 from threadtop.feed import LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.procfs.reader import ProcReader
-from threadtop.query import LAYOUTS, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from threadtop.query import View
     from threadtop.recording.player import Player
     from threadtop.tui.signals import Signals
 
 EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
 EXPLAIN_S, EXPLAIN_LEAST_S, EXPLAIN_MOST_S = 5.0, 0.5, 3600.0  # how long --explain watches
-COMMANDS: Final = {"gil": "gil_report", "record": "record_command", "replay": "replay_command"}
+COMMANDS: Final = {
+    "gil": "gil_report",
+    "record": "record_command",
+    "replay": "replay_command",
+    "export": "export_command",
+}
 """What may stand first on the command line, and the module whose ``main`` is handed what stands behind it."""
 THEMES: Final = ("dark", "ansi", "blue-yellow", "mono")
 
@@ -110,7 +115,8 @@ def _parser() -> Parser:
             "       threadtop --explain [-d SECONDS] [--json] [-p PID | NAME | -- COMMAND [ARG ...]]\n"
             "       threadtop gil [-d SECONDS] [--json] PID | NAME | -- COMMAND [ARG ...]\n"
             "       threadtop record [-o FILE] [--for TIME] [PID | NAME | -- COMMAND [ARG ...]]\n"
-            "       threadtop replay FILE [--at TIME]"
+            "       threadtop replay FILE [--at TIME]\n"
+            "       threadtop export FILE --jsonl | --csv [--from TIME] [--to TIME] [-p PID]"
         ),
         description="What are the threads of this machine doing, and why are they not running?",
         epilog=(
@@ -125,7 +131,6 @@ def _parser() -> Parser:
     parser.add_argument("target", nargs="?", metavar="PID | NAME", help="attach to a process")
     say = parser.add_argument
     say("-p", "--pid", action="append", metavar="PID[,PID]", help="attach to processes by id, with all their threads")
-    say("-u", "--user", metavar="USER", help="only processes of this user (name or uid)")
     say("-d", "--delay", metavar="SECONDS", help="seconds between two refreshes (1)")
     say("-n", "--frames", metavar="N", help="end after N refreshes (with -b)")
     say("-b", "--batch", action="store_true", help="print frames as text instead of the screen")
@@ -149,16 +154,9 @@ def _parser() -> Parser:
     say(
         "--want", action="append", metavar="WHAT", help="with --pane: what is read only when asked for, as its keys ask"
     )
-    say("-o", "--sort", metavar="FIELD", help="sort by a column; -FIELD or +FIELD turn the order")
     say("-O", "--list-fields", action="store_true", help="list the columns and end")
     say("--page", metavar="NAME", help="print a page on a column, a finding or a subject and end; list: their names")
-    say("--columns", metavar="A,B,...", help="show these columns")
-    say("--filter", metavar="EXPR", help="only threads that match, e.g. 'cpu>5 user=www name~worker'")
-    say("-i", "--hide-idle", action="store_true", default=None, help="leave idle threads out")
-    say("-H", "--threads", action="store_true", default=None, dest="threads", help="show threads (the default)")
-    say("--no-threads", action="store_false", default=None, dest="threads", help="show processes only")
-    say("--layout", choices=LAYOUTS, help="flat list, tree of processes, or grouped by program or thread name")
-    say("-c", "--full-command", action="store_true", default=None, help="show whole command lines")
+    values.declare_view(parser)
     say("-w", "--width", metavar="COLUMNS", help="cut text output at this width")
     say("-1", "--per-core", action="store_true", help="show a meter for each CPU")
     say("-C", "--no-colour", "--no-color", action="store_true", help="no colours (also: NO_COLOR)")
@@ -184,7 +182,6 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
     tid = values.whole(said.tid, "--tid")
     if said.pane is not None and said.screenshot is None:
         pane_report_check(said, frozenset(pids) or None, tid)
-    sort, descending = values.sort(said.sort)
     options = Options(
         interval_s=_interval_s(said),
         frames=1 if said.once else values.whole(said.frames, "-n"),
@@ -197,15 +194,6 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
         screenshot=outputs.picture(said.screenshot),
         size=outputs.size(said.size),
         width=values.whole(said.width, "-w"),
-        columns=values.columns(said.columns),
-        sort=sort,
-        descending=descending,
-        filter=filters.parse_filter(said.filter) if said.filter else None,
-        user=values.user(said.user),
-        layout=said.layout,
-        threads=said.threads,
-        hide_idle=said.hide_idle,
-        full_command=said.full_command,
         per_core=said.per_core,
         colour=not said.no_colour,
         theme=said.theme,
@@ -217,6 +205,7 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
         tid=tid,
         part=(values.whole(said.part, "--part") or 1) - 1,
         wants=frozenset(said.want or ()),
+        **values.of_view(said),
     )
     return options, name, said.list_fields
 

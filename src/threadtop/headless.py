@@ -38,7 +38,7 @@ def run(options: Options, command: Command | None = None, source_: Source | None
     """
     prepare_output(json=options.json or options.csv)
     interval_s = options.interval_s or 1.0
-    writer = _Writer(options)
+    writer = Writer(options)
     view = writer.view
     needs = view.needs() if not options.json else ALL_NEEDS
     # Named from the first pass on, so that the watches cover all of the first frame: they attach after that pass.
@@ -73,7 +73,7 @@ def run(options: Options, command: Command | None = None, source_: Source | None
     return EXIT_OK if frames else EXIT_FAILURE
 
 
-class _Writer:
+class Writer:
     """Makes frames in the format that was asked for; the first one is not like the others."""
 
     def __init__(self, options: Options) -> None:
