@@ -234,6 +234,6 @@ def _left_out(found: Comparison) -> str:
     if not said:
         return "nothing"
     return (
-        f"{said}: differences of less than 1 point of cpu or run queue, 5 of sampled shares, {ESTIMATE_LEAST:.0f} of estimates "
-        "(~), 20 switches/s, or a tenth"
+        f"{said}: differences of less than 1 point of cpu or run queue, 5 of sampled shares, {ESTIMATE_LEAST:.0f} of "
+        "estimates (~), 20 switches/s, or a tenth"
     )

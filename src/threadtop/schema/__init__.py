@@ -75,7 +75,10 @@ def schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:{SCHEMA.replace('/', ':')}",
         "title": f"JSON output of threadtop, {SCHEMA}",
-        "if": {"properties": {"schema": {"const": COMPARISON}}, "required": ["schema"]},
+        "if": {
+            "properties": {"schema": {"const": COMPARISON, "description": "of a comparison"}},
+            "required": ["schema"],
+        },
         "then": ref("comparison"),
         "else": ref("document"),
         "$defs": {
