@@ -266,6 +266,8 @@ def test_only_the_screen_imports_textual(path: Path) -> None:
         ["--page", "time"],
         ["-p", "x"],
         ["gil", "1", "-d", "0.5"],
+        ["export", "no-such-file", "--csv"],
+        ["diff", "no-such-file"],
     ],
     ids=" ".join,
 )

@@ -15,12 +15,11 @@ from threadtop.snapshot import Estimate, ProcessRow, ThreadRow
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from threadtop.procfs.reasons import Kind
     from threadtop.snapshot import Finding, Key, Snapshot
 
-_OF_TIME: Final[dict[str, Kind]] = {"lock_pct": "lock", "disk_pct": "disk"}
 _OF_GIL: Final = ("gil_pct", "gil_wait_pct")
-_COUNTED: Final = tuple(measure.key for measure in MEASURES if measure.key not in (*_OF_TIME, *_OF_GIL))
+_OF_THREADS: Final = (*_OF_GIL, "lock_pct", "disk_pct")
+_COUNTED: Final = tuple(measure.key for measure in MEASURES if measure.key not in _OF_THREADS)
 _LASTING: Final = 2  # ticks in which a finding that has gone since must have been
 
 
@@ -39,9 +38,9 @@ class _Mean:
             self.known_s += seconds
             self.is_estimate |= isinstance(value, Estimate)
 
-    def value(self, part: float = 1.0) -> float | None:
-        """The mean, of which ``part`` counts."""
-        if not self.known_s:
+    def value(self, part: float = 1.0, lived_s: float = 0.0) -> float | None:
+        """The mean, of which ``part`` counts; None if it was known for less than half of ``lived_s``."""
+        if not self.known_s or self.known_s * 2 < lived_s:
             return None
         found = self.total / self.known_s * part
         return Estimate(found) if self.is_estimate else found
@@ -84,9 +83,10 @@ class _Seen:
         self.reasons[row.reason] += seconds
         if (time := row.time) is None:
             return
-        for key, kind in _OF_TIME.items():
-            is_parked = kind == "lock" and time.is_whole
-            self._mean(key).add(0.0 if is_parked else time.of(kind), seconds)
+        self._mean("disk_pct").add(time.of("disk"), seconds)
+        # Who slept on a futex all the time may be parked; one look cannot tell that from a wait for a lock.
+        lock_pct = time.of("lock")
+        self._mean("lock_pct").add(0.0 if time.is_whole else None if time.is_hint else lock_pct, seconds)
         for part, share in (("cpu", time.cpu_pct), ("runq", time.runq_pct), *time.blocked):
             self.parts[part] += share * seconds
 
@@ -97,7 +97,7 @@ class _Seen:
         """It over a stretch of so many seconds."""
         row = self.row
         part = self.lived_s / seconds if seconds else 0.0
-        figures: dict[str, Any] = {key: mean.value(part) for key, mean in self.figures.items()}
+        figures: dict[str, Any] = {key: mean.value(part, self.lived_s) for key, mean in self.figures.items()}
         return Entry(
             pid=row.pid,
             tid=row.tid,
@@ -228,7 +228,7 @@ def _with_shares(processes: Iterable[Entry], threads: Iterable[Entry]) -> list[E
     result = []
     for process in processes:
         own = by_pid.get(process.pid, [])
-        shares: dict[str, Any] = {key: total(getattr(thread, key) for thread in own) for key in (*_OF_GIL, *_OF_TIME)}
+        shares: dict[str, Any] = {key: total(own, key) for key in _OF_THREADS}
         result.append(process._replace(**shares, parts=mean_parts(own)))
     return result
 

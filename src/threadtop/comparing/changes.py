@@ -176,7 +176,7 @@ def _group(label: str, members: list[Entry]) -> Entry:
         return first._replace(name=label)
     reasons = [entry.reason for entry in members]
     users = {entry.user for entry in members}
-    figures: dict[str, Any] = {one.key: total(entry.figure(one) for entry in members) for one in MEASURES}
+    figures: dict[str, Any] = {one.key: total(members, one.key) for one in MEASURES}
     return first._replace(
         pid=first.pid if len({entry.pid for entry in members}) == 1 else -1,
         tid=-1,

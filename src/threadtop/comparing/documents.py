@@ -75,8 +75,8 @@ def _snapshot(source: str, document: object) -> Snapshot:
     _check_kind(source, document)
     try:
         return _made(document)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, StopIteration) as error:
-        what = f" ({error.args[0]})" if isinstance(error, KeyError) else ""
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        what = f" (it has no {error.args[0]!a})" if isinstance(error, KeyError) else ""
         message = f"{source} is not as threadtop writes it{what}"
         raise DocumentError(message, _AGAIN) from error
 
@@ -213,7 +213,7 @@ def _rates(said: Any) -> dict[str, Any]:  # noqa: ANN401
 def _gil(said: Any) -> GilShare | None:  # noqa: ANN401
     if said is None:
         return None
-    grade: Grade = next(grade for grade in get_args(Grade) if grade == said["grade"])
+    grade: Grade = _one_of(get_args(Grade), said["grade"])
     shares = {key: _number(said[key]) for key in _SHARES}
     if grade == "estimate" and shares["wait_pct"] is not None:
         shares["wait_pct"] = Estimate(shares["wait_pct"])
@@ -243,7 +243,7 @@ def _finding(said: Any) -> Finding:  # noqa: ANN401
         title=_text(said["title"]),
         explanation=_text(said["explanation"]),
         evidence=tuple((_text(one["name"]), _text(one["figure"])) for one in said["evidence"]),
-        grade=next(grade for grade in get_args(Sureness) if grade == said["grade"]),
+        grade=_one_of(get_args(Sureness), said["grade"]),
         severity=_known(said["severity"]),
         tids=tuple(_whole(tid) for tid in said["tids"]),
         next_command="" if said["next_command"] is None else _text(said["next_command"]),
@@ -257,6 +257,10 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
     return value
+
+
+def _one_of(words: tuple[Any, ...], value: object) -> Any:  # noqa: ANN401 one of the words
+    return words[words.index(value)]
 
 
 def _number(value: object) -> float | None:

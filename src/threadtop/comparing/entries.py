@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from threadtop.snapshot import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from threadtop.snapshot import Finding
 
@@ -41,10 +41,11 @@ class Entry(NamedTuple):
     """A thread, a process or a group of threads (pid, tid -1: several) over a stretch of time.
 
     Shares are in % of one core and rates a second, over all of the stretch: a thread that ran all the time, but lived
-    for half of it, has 50 %; None is not known.  ``lock_pct`` leaves out when it slept on a futex all the time: it may
-    be parked then.  ``threads`` is how many there were on average.  ``parts`` is where its time went while it lived,
-    the largest share first (``cpu``, ``runq`` and kinds of waiting, in %), ``reason`` and ``state`` what they
-    mostly were.  ``start_ticks`` 0 is not known.
+    for half of it, has 50 %.  None is not known: for less than half of the time that it lived.  ``lock_pct`` is known
+    of processes that are looked at closely, and leaves out when it slept on a futex all the time: it may be parked
+    then.  ``threads`` is how many there were on average.  ``parts`` is where its time went while it lived, the
+    largest share first (``cpu``, ``runq`` and kinds of waiting, in %), ``reason`` and ``state`` what they mostly
+    were.  ``start_ticks`` 0 is not known.
     """
 
     pid: int
@@ -118,8 +119,10 @@ class Side(NamedTuple):
         return all(entry.start_ticks for entry in self.threads)
 
 
-def total(values: Iterable[float | None]) -> float | None:
-    """The known ones added up, an estimate where one of them is; None without any."""
-    known = [value for value in values if value is not None]
-    kind = Estimate if any(isinstance(value, Estimate) for value in known) else float
-    return kind(sum(known)) if known else None
+def total(entries: Sequence[Entry], key: str) -> float | None:
+    """A figure of several added up, an estimate where one of them is; None where it is known of less than half."""
+    known = [(value, entry.lived_s) for entry in entries if (value := getattr(entry, key)) is not None]
+    if not known or sum(lived_s for _, lived_s in known) * 2 < sum(entry.lived_s for entry in entries):
+        return None
+    kind = Estimate if any(isinstance(value, Estimate) for value, _ in known) else float
+    return kind(sum(value for value, _ in known))

@@ -18,7 +18,9 @@ _FIGURES: Final = {
     "wait_pct": share("share of the time it waited for a CPU (run queue)"),
     "gil_pct": share("share of the time it held CPython's GIL"),
     "gil_wait_pct": share("share of the time it waited for CPython's GIL"),
-    "lock_pct": share("share of the time it was blocked on a lock; sleeping on a futex all the time does not count"),
+    "lock_pct": share(
+        "share of the time it was blocked on a lock, without those in which it slept on a futex all the time"
+    ),
     "disk_pct": share("share of the time it was blocked on the disk"),
     "vol_per_s": share("voluntary context switches a second"),
     "invol_per_s": share("involuntary context switches a second"),
