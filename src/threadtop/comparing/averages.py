@@ -55,7 +55,7 @@ class _Seen:
         self.row = row
         self.since: float | None = since
         self.lived_s = 0.0
-        self.figures: dict[str, _Mean] = {}
+        self.figures: defaultdict[str, _Mean] = defaultdict(_Mean)
         self.threads = 0.0
         self.parts: defaultdict[str, float] = defaultdict(float)  # seconds, as the two below
         self.reasons: defaultdict[str | None, float] = defaultdict(float)
@@ -74,24 +74,21 @@ class _Seen:
         self.lived_s += seconds
         self.states[row.state] += seconds
         for key in _COUNTED:
-            self._mean(key).add(getattr(row, key), seconds)
+            self.figures[key].add(getattr(row, key), seconds)
         if isinstance(row, ProcessRow):
             self.threads += row.thread_count * seconds
             return
         for key in _OF_GIL:
-            self._mean(key).add(getattr(row, key), seconds)
+            self.figures[key].add(getattr(row, key), seconds)
         self.reasons[row.reason] += seconds
         if (time := row.time) is None:
             return
-        self._mean("disk_pct").add(time.of("disk"), seconds)
+        self.figures["disk_pct"].add(time.of("disk"), seconds)
         # Who slept on a futex all the time may be parked; one look cannot tell that from a wait for a lock.
         lock_pct = time.of("lock")
-        self._mean("lock_pct").add(0.0 if time.is_whole else None if time.is_hint else lock_pct, seconds)
+        self.figures["lock_pct"].add(0.0 if time.is_whole else None if time.is_hint else lock_pct, seconds)
         for part, share in (("cpu", time.cpu_pct), ("runq", time.runq_pct), *time.blocked):
             self.parts[part] += share * seconds
-
-    def _mean(self, key: str) -> _Mean:
-        return self.figures.setdefault(key, _Mean())
 
     def entry(self, seconds: float) -> Entry:
         """It over a stretch of so many seconds."""
