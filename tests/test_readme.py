@@ -5,7 +5,7 @@ import re
 import pytest
 
 from readme import README, columns_table, filled, keys_table, pages_table
-from threadtop import cli, fields, filters, gil_report
+from threadtop import cli, fields, filters, gil_report, metrics_command
 
 
 def test_tables_are_current() -> None:
@@ -26,6 +26,8 @@ def test_examples_parse() -> None:
         arguments = [part.strip("'") for part in re.findall(r"'[^']*'|\S+", example)]
         if arguments[:1] == ["gil"]:
             gil_report.parse(arguments[1:])
+        elif arguments[:1] == ["metrics"]:
+            metrics_command.parse(arguments[1:])
         else:
             cli.parse(arguments)
 

@@ -104,7 +104,8 @@ def _parser() -> Parser:
             "       threadtop [options] -- COMMAND [ARG ...]\n"
             "       threadtop --pane NAME --once [--tid TID] [--json] -p PID | NAME | -- COMMAND [ARG ...]\n"
             "       threadtop --explain [-d SECONDS] [--json] [-p PID | NAME | -- COMMAND [ARG ...]]\n"
-            "       threadtop gil [-d SECONDS] [--json] PID | NAME | -- COMMAND [ARG ...]"
+            "       threadtop gil [-d SECONDS] [--json] PID | NAME | -- COMMAND [ARG ...]\n"
+            "       threadtop metrics [--listen ADDRESS:PORT] [--textfile FILE.prom] [--groups FILE]"
         ),
         description="What are the threads of this machine doing, and why are they not running?",
         epilog=(
@@ -277,10 +278,11 @@ def _fill_descriptors() -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    if arguments[:1] == ["gil"]:  # a process that is really called gil: threadtop -p PID
-        from threadtop import gil_report  # noqa: PLC0415
+    if arguments[:1] in (["gil"], ["metrics"]):  # a process that is really called so: threadtop -p PID
+        from threadtop import gil_report, metrics_command  # noqa: PLC0415
 
-        return gil_report.main(arguments[1:])
+        command = gil_report.main if arguments[0] == "gil" else metrics_command.main
+        return command(arguments[1:])
     options, name, list_fields = parse(arguments)
     if list_fields:
         print("\n".join(field_lines()))

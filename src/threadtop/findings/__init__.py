@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 PROBLEM: Final = 50.0  # severity from which a finding is a problem, and not an observation
 
 
-def diagnose(snapshot: Snapshot, trends: Trends | None = None) -> tuple[Finding, ...]:
+def diagnose(snapshot: Snapshot, trends: Trends | None = None, *, is_folded: bool = True) -> tuple[Finding, ...]:
     """All findings, the most severe first, then by pid; called once for a snapshot that ``trends`` has taken.
 
-    Without ``trends`` the rules that need to see more than one snapshot say nothing.
+    Without ``trends`` the rules that need to see more than one snapshot say nothing.  Of many processes with the same
+    finding a list shows a few, unless ``is_folded`` is False: then each has its own.
     """
     watched = [row for row in snapshot.processes.values() if row.gil is not None]
     found: list[Finding] = []
@@ -35,5 +36,5 @@ def diagnose(snapshot: Snapshot, trends: Trends | None = None) -> tuple[Finding,
             for family in (cpu, busy, switches, blocked, databases, locks, threads)
             for candidate in family.candidates(snapshot, trends)
         )
-        found += measures.folded(held, trends.close)
+        found += measures.folded(held, trends.close) if is_folded else held
     return tuple(sorted(found, key=lambda finding: (-finding.severity, finding.pid, finding.kind)))

@@ -148,7 +148,7 @@ class Trends:
     def turnover(self, row: ProcessRow) -> Turnover | None:
         """The threads that came and went in the last seconds; None without any."""
         seen = self._turnover.get((row.pid, row.start_ticks))
-        over_s = min(WINDOW_S, self.at_s)
+        over_s = min(max(WINDOW_S, self.interval_s), self.at_s)
         if not seen or over_s <= 0:
             return None
         created = sum(new for _, new, _ in seen)
