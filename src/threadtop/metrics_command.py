@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import signal
 import sys
@@ -94,9 +94,11 @@ def main(said: Sequence[str]) -> int:
     if asked.list_metrics:
         sys.stdout.write("".join(f"{line}\n" for line in families.lines()))
         return EXIT_OK
-    if importlib.util.find_spec("prometheus_client") is None:
+    try:
+        importlib.import_module("prometheus_client")
+    except ImportError as error:
         message = "threadtop metrics needs prometheus_client, which is not installed"
-        raise UsageError(message, "pip install 'threadtop[metrics]'")
+        raise UsageError(message, "pip install 'threadtop[metrics]'") from error
     grouping = groups_file.load(asked.groups) if asked.groups is not None else Grouping()
     if asked.textfile is not None:
         asked = asked._replace(textfile=textfile.checked(asked.textfile))

@@ -62,12 +62,12 @@ class Exposition:
         """Everything published, in the format that ``accept`` asks for, and how old it is (None: left out)."""
         try:
             encode, content_type = choose_encoder(accept)
-        except ValueError:  # a version that is no number
+        except (TypeError, ValueError):  # a version that is no number
             encode, content_type = choose_encoder("")
         is_open = content_type.startswith(OPENMETRICS)
         said = self._said.get(is_open)
         if said is None or said[0] is not published:
-            points = {families.BUILD: (Point((__version__,), 1.0),), **(published.points if published else {})}
+            points = {**(published.points if published else {}), families.BUILD: (Point((__version__,), 1.0),)}
             body = encode(_Points(points, has_created=is_open))
             said = self._said[is_open] = (published, body.removesuffix(_END))
         age = {families.PASS_AGE: (Point((), age_s),)} if age_s is not None and published is not None else {}

@@ -38,6 +38,7 @@ _ENDED: Final = "ZX"
 _LEFT_OUT: Final = IDLE | {"unknown"}  # no time that is to be alarmed about, or is not known
 _HIDDEN_GIL: Final = ("lock", "unknown")  # as one look finds a wait for the GIL
 WHOLE_PCT: Final = 100.0
+OWED_KEPT: Final = 0.8  # from pass to pass
 
 
 class Mark(NamedTuple):
@@ -138,9 +139,10 @@ def shared(row: ProcessRow, known: Known, gap_s: float) -> Gains:
 
     A thread that rested was blocked all the time.  Of one that moved, what its counters leave of the interval counts
     for what it was found blocked on.  One that was found runnable says nothing: what is left is kept, ``known.owed``,
-    and counts for what the next looks at its group find.
+    and counts for what the next looks at its group find, less with each pass: else one look might speak for an hour.
     """
     gains: Gains = defaultdict(lambda: defaultdict(float))
+    known.owed = {threads: left_s * OWED_KEPT for threads, left_s in known.owed.items()}
     resting = known.reasons.copy()
     left: dict[str, dict[Kind, float]] = defaultdict(lambda: defaultdict(float))
     for tid in row.moving:
