@@ -59,7 +59,11 @@ def _parser() -> cli.Parser:
     here = listening.Address(listening.HOST, listening.PORT)
     say("--listen", metavar="ADDRESS:PORT", help=f"where to serve /metrics ({here}; with --textfile: nowhere)")
     say("--textfile", metavar="FILE.prom", help="write a file for node_exporter's textfile collector after each pass")
-    say("--groups", metavar="FILE", help="name groups by patterns (TOML): [[group]] of processes, [[threads]] of them")
+    say(
+        "--groups",
+        metavar="FILE",
+        help="name groups by patterns (TOML): [[group]] of processes, [[threads]] of their threads",
+    )
     most = f"show at most so many process groups ({totals.MOST_GROUPS}), and {totals.PAIRS_A_GROUP} times as many of "
     say("--max-groups", metavar="N", help=f"{most}threads; the others count as other")
     say(
@@ -153,15 +157,16 @@ class _File:
         """Nothing written yet."""
         self.path = path
         self._exposition = exposition
+        self._shown = text.plain(text.visible(path))
         self._told = ""
-        _tell(f"writes {text.plain(text.visible(path))}")
+        _tell(f"writes {self._shown}")
 
     def write(self, published: Published | None) -> None:
         """Write what was published; a failure is told once."""
         try:
             textfile.write(self.path, self._exposition.answer(published, PLAIN, None).body)
         except OSError as error:
-            why = f"{self.path} cannot be written: {error.strerror or error}; goes on trying"
+            why = f"{self._shown} cannot be written: {error.strerror or error}; goes on trying"
             if why != self._told:
                 _tell(why)
             self._told = why

@@ -61,7 +61,11 @@ BLOCKED_THREADS: Final = Family(
     "Threads that do not run by what they wait for, one look at each; unknown: it may not be read.",
 )
 CPU: Final = Family(
-    "threadtop_cpu_seconds", "counter", "seconds", _PAIR, "CPU time of the threads, from nanoseconds (schedstat)."
+    "threadtop_cpu_seconds",
+    "counter",
+    "seconds",
+    _PAIR,
+    "CPU time of the threads, from nanoseconds (schedstat), up to the last pass that saw each.",
 )
 RUN_QUEUE: Final = Family(
     "threadtop_run_queue_seconds",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
@@ -69,26 +70,30 @@ class Server(ThreadingMixIn, TCPServer):
         """Listen at ``where``; ``answer`` makes what is served, for an Accept header.  Raises UsageError."""
         self.address_family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
         self.answer = answer
-        self.clients = 0
+        self._free = threading.BoundedSemaphore(MOST_CLIENTS)
         try:
             super().__init__((where.host, where.port), _Handler)
         except OSError as error:
             raise _refused(where, error) from error
         self.where = Address(where.host, self.server_address[1])
 
-    def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002 the base's parameters
-        """Whether there is a thread left for one more client."""
-        return self.clients < MOST_CLIENTS
-
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 as the base's
-        """Answer in a thread of its own."""
-        self.clients += 1  # only the one thread that accepts counts up
-        super().process_request(request, client_address)
+        """Answer in a thread of its own; one client too many is closed."""
+        if not self._free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be started
+            self._free.release()
+            raise
 
-    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 as the base's
-        """Close the connection of a client."""
-        super().shutdown_request(request)
-        self.clients -= 1
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 as the base's
+        """One client, in its thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes in the middle of an answer is no news."""
