@@ -111,7 +111,7 @@ class Trends:
             self._note_groups(snapshot.circumstances.cgroups.values())
             if snapshot.circumstances.last_pid is not None:
                 self._last_pids.append((self.at_s, snapshot.circumstances.last_pid))
-        while len(self._last_pids) > 1 and self.at_s - self._last_pids[0][0] > WINDOW_S:
+        while len(self._last_pids) > 2 and self.at_s - self._last_pids[0][0] > WINDOW_S:  # noqa: PLR2004 a difference
             self._last_pids.popleft()
 
     # -- conditions ----------------------------------------------------------------------------
