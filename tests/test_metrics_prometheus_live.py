@@ -113,6 +113,13 @@ def test_the_alerts_fire(tmp_path: Path) -> None:
     assert done.returncode == 0, (done.stdout + done.stderr).decode()
 
 
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
 @contextmanager
 def prometheus(folder: Path, target: str) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
     """Prometheus with the README's configuration, but scraping ``target`` each second; gives its query function."""
@@ -120,8 +127,7 @@ def prometheus(folder: Path, target: str) -> Iterator[Callable[[str], list[dict[
     config = folder / "prometheus.yml"
     config.write_text(text.replace("127.0.0.1:9878", target).replace("15s", "1s"), encoding="utf-8")
     shutil.copy(RULES, folder)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [
         "prometheus",
         f"--config.file={config}",
@@ -209,6 +215,34 @@ def test_prometheus_scrapes_what_a_spinner_does(tmp_path: Path) -> None:
         asks = urllib.request.Request(metadata, headers={"Accept": "application/openmetrics-text"})
         with urllib.request.urlopen(asks, timeout=PATIENCE_S) as answer:  # noqa: S310 on the loopback
             assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+
+
+@pytest.mark.skipif(shutil.which("prometheus-node-exporter") is None, reason="needs prometheus-node-exporter (Debian)")
+def test_node_exporter_serves_the_file(tmp_path: Path) -> None:
+    """The real node_exporter reads the file without an error, and serves what is in it, counters as counters."""
+    with ExitStack() as stack:
+        stack.enter_context(exporting("--textfile", str(tmp_path / "threadtop.prom"), at="writes"))
+        port = free_port()
+        command = [
+            "prometheus-node-exporter",
+            "--collector.disable-defaults",
+            "--collector.textfile",
+            f"--collector.textfile.directory={tmp_path}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ]
+        process = stack.enter_context(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+        stack.callback(process.kill)
+        deadline = time.monotonic() + PATIENCE_S
+        body = ""
+        while "threadtop_pass_interval_seconds" not in body and time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S) as answer:
+                    body = answer.read().decode()
+            except urllib.error.URLError:
+                time.sleep(0.1)
+    assert "node_textfile_scrape_error 0" in body
+    assert "# TYPE threadtop_cpu_seconds_total counter" in body
+    assert 'threadtop_threads{group="' in body
 
 
 def test_promtool_checks_what_is_served() -> None:
