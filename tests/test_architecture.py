@@ -71,6 +71,7 @@ ROOMS = {
     "explain": FRONT,
     "metrics": FRONT,
     "metrics_command": FRONT,
+    "subcommands": FRONT,
     "pane_report": FRONT,
     "arguments": FRONT,
     "outputs": FRONT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -358,3 +359,40 @@ def test_a_pass_looks_only_at_what_changed() -> None:
     threads[7] = ran(threads[7], 10, run_ms=1)
     played.add(sample(10, server(*threads)))
     assert asked == [107]
+
+
+def lived(process: ProcessSample, turn: int, chance: random.Random) -> tuple[ProcessSample, int]:
+    """The process a second later: threads have ended, run, and come; and what its threads ran in it, in ms."""
+    pid, total_ms = process.pid, 0
+    threads = {tid: thread for tid, thread in process.threads.items() if tid == pid or chance.random() > 0.2}
+    for tid in {*threads, pid + chance.randrange(1, 9)}:
+        if chance.random() < 0.6:
+            run_ms = chance.randrange(400)
+            thread = threads.get(tid) or thread_sample(tid, name=f"w{tid}", start_ticks=1000 + turn)
+            threads[tid] = ran(thread, turn, run_ms=run_ms)
+            total_ms += run_ms
+    return process._replace(threads=threads), total_ms
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nothing_is_lost_and_nothing_falls(seed: int) -> None:
+    """Whatever comes and goes, no series falls, and together they hold what the threads ran that were seen."""
+    chance = random.Random(seed)  # noqa: S311 a sequence that can be told again
+    played = Played(Totals(Grouping(), most_groups=2))
+    alive: dict[int, ProcessSample] = {}
+    gained_ms, before = 0, {}
+    for turn in range(60):
+        alive = {pid: process for pid, process in alive.items() if chance.random() > 0.1}
+        for pid in chance.sample(range(100, 900, 100), 3):
+            new = process_sample(pid, thread_sample(pid, start_ticks=turn), name=f"p{chance.choice('abcd')}")
+            alive.setdefault(pid, new)
+        for pid, process in alive.items():
+            alive[pid], run_ms = lived(process, turn, chance)
+            gained_ms += run_ms if turn else 0
+        published = played.add(sample(turn, *alive.values()))
+        for family in (families.CPU, families.RUN_QUEUE, families.SWITCHES, families.PROCESS_CPU, families.BLOCKED):
+            for point in published.points[family]:
+                assert point.value >= before.get((family, point.labels), 0.0)
+                before[family, point.labels] = point.value
+        assert sum(point.value for point in published.points[families.CPU]) == pytest.approx(gained_ms / 1e3)
+        assert len({point.labels for point in published.points[families.PROCESSES]} - {("other",)}) <= 2

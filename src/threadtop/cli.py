@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from threadtop import __version__, fields, filters, outputs, targets, text
+from threadtop import __version__, fields, filters, outputs, subcommands, targets, text
 from threadtop import arguments as values
 from threadtop.arguments import seconds as seconds  # noqa: PLC0414 threadtop gil finds it here
 from threadtop.errors import EXIT_FAILURE, EXIT_OK, TargetError, ThreadtopError, UsageError
@@ -278,10 +278,8 @@ def _fill_descriptors() -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    if arguments[:1] in (["gil"], ["metrics"]):  # a process that is really called so: threadtop -p PID
-        from threadtop import gil_report, metrics_command  # noqa: PLC0415
-
-        command = gil_report.main if arguments[0] == "gil" else metrics_command.main
+    command = subcommands.main_of(arguments[0]) if arguments else None
+    if command is not None:
         return command(arguments[1:])
     options, name, list_fields = parse(arguments)
     if list_fields:

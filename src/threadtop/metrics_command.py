@@ -113,6 +113,8 @@ def run(asked: Asked, grouping: Grouping) -> int:
     """Serve and write until a signal comes; returns the exit code, raises UsageError where it cannot listen."""
     from threadtop.metrics.exposition import Exposition  # noqa: PLC0415 it needs prometheus_client
 
+    news: SimpleQueue[bool] = SimpleQueue()  # whether it is to end; its put is safe in signal handlers
+    _end_on_signals(news)
     exposition = Exposition()
     live = source.live(gil_window_s=asked.interval_s, is_folded=False)
     cgroups = Cgroups(ProcReader(descriptors=0)) if grouping.needs_cgroup else None
@@ -123,8 +125,6 @@ def run(asked: Asked, grouping: Grouping) -> int:
         age_s = (time.monotonic_ns() - published.at_ns) / SECOND_NS if published is not None else None
         return exposition.answer(published, accept, age_s)
 
-    news: SimpleQueue[bool] = SimpleQueue()  # whether it is to end; its put is safe in signal handlers
-    _end_on_signals(news)
     feed = Feed(passes, asked.interval_s)
     feed.deliver = lambda: news.put(False)
     server = listening.Server(asked.listen, answer) if asked.listen is not None else None

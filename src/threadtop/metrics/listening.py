@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -95,8 +96,10 @@ class Server(ThreadingMixIn, TCPServer):
         finally:
             self._free.release()
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes in the middle of an answer is no news."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 as the base's
+        """A client that goes in the middle of an answer is no news; anything else is told on standard error."""
+        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
+            super().handle_error(request, client_address)
 
 
 def _refused(where: Address, error: OSError) -> UsageError:
