@@ -224,7 +224,12 @@ def share(holds: float | None, wait: float | None, **more: object) -> GilShare:
 def test_shares_of_the_gil_become_seconds() -> None:
     """Share x interval, by grade; what an estimate cannot tell is absent, and so are threads that are no Python's."""
     played = Played()
-    samples = [thread_sample(100), thread_sample(101, name="w1"), thread_sample(102, name="w2"), thread_sample(103)]
+    samples = [
+        thread_sample(100),
+        thread_sample(101, name="w1"),
+        thread_sample(102, name="w2"),
+        thread_sample(103, name="blas"),
+    ]
     played.add(sample(0, server(*samples)))
     now = sample(5, server(*samples))
     played.add(now)
@@ -233,7 +238,7 @@ def test_shares_of_the_gil_become_seconds() -> None:
         100: share(0.0, 0.0),
         101: share(60.0, 20.0),
         102: share(30.0, 50.0),
-        103: share(None, None, is_python=False),
+        103: share(0.0, 0.0, is_python=False),
     }
 
     def watched(grade: str, shares: dict[int, GilShare]) -> dict[str, object]:
@@ -252,6 +257,30 @@ def test_shares_of_the_gil_become_seconds() -> None:
     assert ("server", "w*", "estimate") not in values(published, families.GIL_HELD)
     assert values(published, families.GIL_WAIT)["server", "w*", "estimate"] == 4.0
     assert values(published, families.GIL_WATCHED) == {("server", "estimate"): 1}
+
+
+def test_waiting_for_the_gil_is_no_other_lock() -> None:
+    """What a thread waited for the GIL, which one look takes for a lock, is taken from what it was blocked on."""
+    played = Played()
+    main, worker = thread_sample(100, wchan="ep_poll"), thread_sample(101, name="w", wchan="futex_do_wait")
+    played.add(sample(0, server(main, worker)))
+    now = sample(5, server(main, ran(worker, 5, run_ms=1000)))
+    row = rates.snapshot(sample(0, server(main, worker)), now).processes[100]
+    threads = {**row.threads, 101: row.threads[101]._replace(gil=share(20.0, 30.0))}
+    published = played.add(now, processes={100: row._replace(threads=threads, gil=GIL)})
+    assert values(published, families.GIL_WAIT) == {("server", "w", "exact"): 1.5}
+    assert values(published, families.BLOCKED) == {("server", "w", "lock", "estimate"): 4.0 - 1.5}
+
+
+def test_a_counter_of_the_kernel_that_falls_takes_nothing_away() -> None:
+    """Should a reading be less than the one before, a group's counter stands still."""
+    played = Played()
+    thread = thread_sample(100, wait_ns=5_000_000_000, vol=50)
+    played.add(sample(0, server(thread)))
+    published = played.add(sample(5, server(ran(thread, 5, run_ms=100, wait_ms=-1000, vol=-20))))
+    assert values(published, families.CPU) == {("server", "main"): 0.1}
+    assert values(published, families.RUN_QUEUE) == {("server", "main"): 0}
+    assert values(published, families.SWITCHES)["server", "main", "voluntary"] == 0
 
 
 def test_findings_are_counted_by_group() -> None:
@@ -306,6 +335,7 @@ def test_a_group_that_gets_a_place_begins_at_zero_and_other_keeps_its_past() -> 
     played.add(sample(0, named(100, "a", 5000), named(101, "b")))
     published = played.add(sample(5, named(100, "a", 5000), named(101, "b", 1000, 5)))
     assert values(published, families.CPU) == {("a", "main"): 0, ("other", "other"): 1.0}
+    played.add(sample(590, named(100, "a", 5000), named(101, "b", 1000, 5)))
     published = played.add(sample(700, named(100, "a", 5000), named(101, "b", 3000, 700)))
     assert values(published, families.CPU) == {("b", "main"): 2.0, ("other", "other"): 1.0}
     created = {point.labels[0]: point.created for point in published.points[families.CPU]}
@@ -313,10 +343,30 @@ def test_a_group_that_gets_a_place_begins_at_zero_and_other_keeps_its_past() -> 
 
 
 def test_a_program_called_other_is_no_group_of_its_own() -> None:
-    """The name of what is folded cannot be taken: two things would be one series."""
-    published = Played().add(sample(0, named(100, "other"), named(101, "b")))
+    """The name of what is folded cannot be taken, and costs no place: two things would be one series."""
+    played = Played(Totals(Grouping(), most_groups=1))
+    published = played.add(sample(0, named(100, "other", 9000), named(101, "b")))
     assert values(published, families.PROCESSES) == {("other",): 1, ("b",): 1}
     assert values(published, families.FOLDED) == {(): 0}
+
+
+def test_threads_called_other_cost_no_place() -> None:
+    """The same holds for thread groups."""
+    played = Played(Totals(Grouping(), most_groups=1))
+    names = ["main", "other", *"abcd"]
+    threads = [thread_sample(tid, name=name, run_ns=10**9 - tid) for tid, name in enumerate(names, 100)]
+    published = played.add(sample(0, server(*threads)))
+    assert {labels[1] for labels in values(published, families.THREADS)} == {"main", "other", *"abcd"}
+    assert values(published, families.FOLDED_THREADS) == {(): 0}
+
+
+def test_what_ended_threads_used_counts_for_a_place() -> None:
+    """A program that makes a thread for each request is not small, although none of its threads is old."""
+    played = Played(Totals(Grouping(), most_groups=1))
+    brief = process_sample(100, name="brief", cpu_ns=900 * 10**9)
+    lasting = process_sample(200, thread_sample(200, run_ns=10**9), name="lasting", cpu_ns=10**9)
+    published = played.add(sample(0, brief, lasting))
+    assert values(published, families.PROCESSES) == {("brief",): 1, ("other",): 1}
 
 
 def test_an_exec_changes_the_group() -> None:
