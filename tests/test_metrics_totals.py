@@ -133,6 +133,17 @@ def test_the_process_clock_counts_threads_that_were_never_seen() -> None:
     assert values(published, families.CPU) == {("server", "main"): 0}
 
 
+def test_a_clock_that_is_unknown_for_a_pass_loses_nothing() -> None:
+    """Where threads ended in the middle of a pass, the next one has what the process used meanwhile."""
+    played = Played()
+    clocks = [1.0, None, 4.0, None, 4.5]
+    for turn, clock_s in enumerate(clocks):
+        cpu_ns = None if clock_s is None else round(clock_s * 1e9)
+        name = "server" if turn < 3 else "renamed"
+        published = played.add(sample(5 * turn, server(cpu_ns=cpu_ns, command=f"turn {turn}", name=name)))
+    assert values(published, families.PROCESS_CPU) == {("server",): 3.0, ("renamed",): 0.5}
+
+
 def test_unknown_is_absent() -> None:
     """Without schedstat nothing is said of the run queue, without status nothing of switches: no 0."""
     played = Played()

@@ -59,9 +59,11 @@ def reason(row: ThreadRow) -> Kind | None:
 class Known:
     """A process from pass to pass: its group, and its threads counted by group, state and reason."""
 
-    def __init__(self, row: ProcessRow, group: str) -> None:
-        """Nothing counted yet."""
+    def __init__(self, row: ProcessRow, group: str, old: Known | None = None) -> None:
+        """Nothing counted yet; ``old`` is the same pid as it was known before an exec, or another process."""
         self.start_ticks = row.start_ticks
+        is_same = old is not None and old.start_ticks == row.start_ticks
+        self.clock_ns: int | None = old.clock_ns if old is not None and is_same else None
         self.heading = heading(row)
         self.group = group
         self.states: Counter[tuple[str, str]] = Counter()

@@ -63,7 +63,7 @@ class Totals:
             for threads in {threads for threads, _ in known.states}:
                 gained.setdefault((known.group, threads), defaultdict(float))
             self._gain(sample, before, snapshot.processes[pid], gained)
-            clocks[known.group] += _clock_s(sample, before, pid)
+            clocks[known.group] += _clock_s(known, sample, before, pid)
         self._settle(gained, clocks, sample, is_first=before is None)
         self._count(gained, clocks, sample.time)
         return self._published(sample, snapshot)
@@ -75,7 +75,8 @@ class Totals:
         for pid, row in snapshot.processes.items():
             known = self._known.get(pid)
             if known is None or known.heading != gains.heading(row):
-                known = self._known[pid] = gains.Known(row, self._grouping.group(row, cgroups.get(pid, "")))
+                group = self._grouping.group(row, cgroups.get(pid, ""))
+                known = self._known[pid] = gains.Known(row, group, known)
             known.update(row, self._grouping)
 
     def _gain(
@@ -198,12 +199,18 @@ def _same(before: Sample | None, now: Sample, pid: int) -> ProcessSample | None:
     return old if old is not None and old.start_ticks == now.processes[pid].start_ticks else None
 
 
-def _clock_s(now: Sample, before: Sample | None, pid: int) -> float:
-    """CPU time that a process's clock gained; that before it was first seen counts where it fits into the interval."""
-    process, old = now.processes[pid], _same(before, now, pid)
-    if before is None or process.cpu_ns is None:
+def _clock_s(known: Known, now: Sample, before: Sample | None, pid: int) -> float:
+    """CPU time that a process's clock gained since it was last known; a pass in which threads ended may not know it.
+
+    What it had before the process was first seen counts where it fits into the interval.
+    """
+    clock_ns = now.processes[pid].cpu_ns
+    if clock_ns is None:
         return 0.0
-    if old is None:
-        most_ns = (now.at_ns - before.at_ns) * max(1, len(now.host.cores))
-        return process.cpu_ns / SECOND_NS if process.cpu_ns <= most_ns else 0.0
-    return max(0, process.cpu_ns - old.cpu_ns) / SECOND_NS if old.cpu_ns is not None else 0.0
+    last_ns, known.clock_ns = known.clock_ns, clock_ns
+    if last_ns is not None:
+        return max(0, clock_ns - last_ns) / SECOND_NS
+    if before is None or _same(before, now, pid) is not None:
+        return 0.0
+    most_ns = (now.at_ns - before.at_ns) * max(1, len(now.host.cores))
+    return clock_ns / SECOND_NS if clock_ns <= most_ns else 0.0
