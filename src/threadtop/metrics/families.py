@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -10,8 +11,12 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["counter", "gauge", "info"]
 
 
-class Family(NamedTuple):
-    """A metric: its name without ``_total``, its base unit ("" for a count), its labels, and what it says."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Family:
+    """A metric: its name without ``_total``, its base unit ("" for a count), its labels, and what it says.
+
+    Each is told by its identity: they are keys of what is counted, many times in each pass.
+    """
 
     name: str
     kind: Kind

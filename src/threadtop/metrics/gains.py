@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 Series: TypeAlias = tuple["Family", tuple[str, ...]]
 """A counter of a thread group, with the labels it has beyond those."""
 Gains: TypeAlias = dict[str, dict[Series, float]]
-"""By thread group what its counters gained; a series that is known and did not grow gains 0."""
+"""By thread group what its counters gained; a series that is known and did not grow gains 0.
+
+The inner ones begin at 0 by themselves (``defaultdict``).
+"""
 
 _RAN, _QUEUED = (CPU, ()), (RUN_QUEUE, ())
 _VOLUNTARY, _INVOLUNTARY = (SWITCHES, ("voluntary",)), (SWITCHES, ("involuntary",))
@@ -65,15 +68,17 @@ class Known:
         is_same = old is not None and old.start_ticks == row.start_ticks
         self.clock_ns: int | None = old.clock_ns if old is not None and is_same else None
         self.heading = heading(row)
+        self.row: ProcessRow | None = None
         self.group = group
         self.states: Counter[tuple[str, str]] = Counter()
         self.reasons: Counter[tuple[str, Kind]] = Counter()
         self.marks: dict[int, Mark] = {}
-        self.owed: dict[str, float] = {}  # seconds by thread group, see shared()
+        self.owed: dict[str, float] = {}  # seconds by thread group, see share()
         self._rows: Mapping[int, ThreadRow] = {}
 
     def update(self, row: ProcessRow, grouping: Grouping) -> None:
         """Count the threads of ``row``; only those whose rows are other objects than before are looked at."""
+        self.row = row
         old, rows = self._rows, row.threads
         if rows is old:
             return
@@ -106,11 +111,15 @@ def heading(row: ProcessRow) -> tuple[int, str, str, str]:
     return row.start_ticks, row.process, row.command, row.user
 
 
-def counted(process: ProcessSample, old: ProcessSample | None, marks: Mapping[int, Mark], gap_ns: int) -> Gains:
-    """What the exact counters of a process's threads gained in ``gap_ns``; a thread at rest is not looked at."""
-    gains: Gains = defaultdict(lambda: defaultdict(float))
+def count(
+    gains: Gains, process: ProcessSample, old: ProcessSample | None, marks: Mapping[int, Mark], gap_ns: int
+) -> None:
+    """Add what the exact counters of a process's threads gained in ``gap_ns``; a thread at rest is not looked at.
+
+    ``gains`` has all thread groups of ``marks``.
+    """
     if old is process:
-        return gains
+        return
     before: Mapping[int, ThreadSample] = old.threads if old is not None else {}
     for tid, now in process.threads.items():
         was = before.get(tid)
@@ -124,7 +133,6 @@ def counted(process: ProcessSample, old: ProcessSample | None, marks: Mapping[in
         _add(own, _QUEUED, start.wait_ns, now.wait_ns, SECOND_NS)
         _add(own, _VOLUNTARY, start.vol, now.vol)
         _add(own, _INVOLUNTARY, start.invol, now.invol)
-    return gains
 
 
 def _born(now: ThreadSample) -> ThreadSample:
@@ -136,15 +144,15 @@ def _add(own: dict[Series, float], series: Series, old: int | None, now: int | N
         own[series] += max(0, now - old) / unit
 
 
-def shared(row: ProcessRow, known: Known, gap_s: float) -> Gains:
-    """Seconds of ``gap_s`` in which threads were blocked, and held or waited for the GIL.
+def share(gains: Gains, row: ProcessRow, known: Known, gap_s: float) -> None:
+    """Add the seconds of ``gap_s`` in which threads were blocked, and held or waited for the GIL.
 
     A thread that rested was blocked all the time.  Of one that moved, what its counters leave of the interval counts
     for what it was found blocked on.  One that was found runnable says nothing: what is left is kept, ``known.owed``,
     and counts for what the next looks at its group find, less with each pass: else one look might speak for an hour.
     """
-    gains: Gains = defaultdict(lambda: defaultdict(float))
-    known.owed = {threads: left_s * OWED_KEPT for threads, left_s in known.owed.items()}
+    if known.owed:
+        known.owed = {threads: left_s * OWED_KEPT for threads, left_s in known.owed.items()}
     resting = known.reasons.copy()
     left: dict[str, dict[Kind, float]] = defaultdict(lambda: defaultdict(float))
     for tid in row.moving:
@@ -165,7 +173,6 @@ def shared(row: ProcessRow, known: Known, gap_s: float) -> Gains:
                 gains[threads][BLOCKED, (kind, "estimate")] += rest_s * more
     if row.gil is not None:
         _add_gil(gains, row.threads.values(), known.marks, gap_s)
-    return gains
 
 
 def _owed_more(owed: dict[str, float], threads: str, found_s: float) -> float:
@@ -185,15 +192,15 @@ def _rest_s(row: ThreadRow, kind: Kind | None, gap_s: float) -> float | None:
 
 def _add_gil(gains: Gains, rows: Iterable[ThreadRow], marks: Mapping[int, Mark], gap_s: float) -> None:
     for row in rows:
-        share = row.gil
-        if share is None or share.is_python is False:
+        gil = row.gil
+        if gil is None or gil.is_python is False:
             continue
         own = gains[marks[row.tid].threads]
-        if share.holds_pct is not None:
-            own[GIL_HELD, (_grade(share.holds_pct),)] += share.holds_pct / WHOLE_PCT * gap_s
-        if share.wait_pct is not None:
-            own[GIL_WAIT, (_grade(share.wait_pct),)] += share.wait_pct / WHOLE_PCT * gap_s
+        if gil.holds_pct is not None:
+            own[GIL_HELD, (_grade(gil.holds_pct),)] += gil.holds_pct / WHOLE_PCT * gap_s
+        if gil.wait_pct is not None:
+            own[GIL_WAIT, (_grade(gil.wait_pct),)] += gil.wait_pct / WHOLE_PCT * gap_s
 
 
-def _grade(share: float) -> str:
-    return "estimate" if isinstance(share, Estimate) else "exact"
+def _grade(share_pct: float) -> str:
+    return "estimate" if isinstance(share_pct, Estimate) else "exact"

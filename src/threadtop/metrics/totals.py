@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from threadtop.metrics.families import Family
-    from threadtop.metrics.gains import Known, Series
+    from threadtop.metrics.gains import Gains, Known, Series
     from threadtop.metrics.groups import Grouping
     from threadtop.sample import ProcessSample, Sample
     from threadtop.snapshot import ProcessRow, Snapshot
@@ -57,13 +57,16 @@ class Totals:
         self._created = self._created or sample.time
         before, self._before = self._before, sample
         self._follow(snapshot, cgroups or {})
-        gained: dict[Pair, dict[Series, float]] = {}
+        by_group: dict[str, Gains] = {}
         clocks: dict[str, float] = defaultdict(float)
         for pid, known in self._known.items():
-            for threads in {threads for threads, _ in known.states}:
-                gained.setdefault((known.group, threads), defaultdict(float))
-            self._gain(sample, before, snapshot.processes[pid], gained)
+            own = by_group.setdefault(known.group, {})
+            for threads, _ in known.states:
+                if threads not in own:
+                    own[threads] = defaultdict(float)
+            _gain(own, known, sample, before, snapshot.processes[pid])
             clocks[known.group] += _clock_s(known, sample, before, pid)
+        gained = {(group, threads): own for group, part in by_group.items() for threads, own in part.items()}
         self._settle(gained, clocks, sample, is_first=before is None)
         self._count(gained, clocks, sample.time)
         return self._published(sample, snapshot)
@@ -74,25 +77,12 @@ class Totals:
             del self._known[pid]
         for pid, row in snapshot.processes.items():
             known = self._known.get(pid)
+            if known is not None and known.row is row:
+                continue
             if known is None or known.heading != gains.heading(row):
                 group = self._grouping.group(row, cgroups.get(pid, ""))
                 known = self._known[pid] = gains.Known(row, group, known)
             known.update(row, self._grouping)
-
-    def _gain(
-        self, now: Sample, before: Sample | None, row: ProcessRow, gained: Mapping[Pair, dict[Series, float]]
-    ) -> None:
-        """Add what one process gained since the pass before; of a first pass, which counters are known."""
-        known, old = self._known[row.pid], _same(before, now, row.pid)
-        gap_ns = now.at_ns - before.at_ns if before is not None else 0
-        parts = [gains.counted(now.processes[row.pid], old, known.marks, gap_ns)]
-        if old is not None:
-            parts.append(gains.shared(row, known, gap_ns / SECOND_NS))
-        for part in parts:
-            for threads, own in part.items():
-                into = gained[known.group, threads]
-                for series, value in own.items():
-                    into[series] += value
 
     def _settle(
         self,
@@ -191,6 +181,15 @@ class Totals:
         own = sample.processes.get(self._own_pid)
         if own is not None:
             yield families.OWN_MEMORY, own.rss_bytes
+
+
+def _gain(own: Gains, known: Known, now: Sample, before: Sample | None, row: ProcessRow) -> None:
+    """Add what one process gained since the pass before; of a first pass, which counters are known."""
+    old = _same(before, now, row.pid)
+    gap_ns = now.at_ns - before.at_ns if before is not None else 0
+    gains.count(own, now.processes[row.pid], old, known.marks, gap_ns)
+    if old is not None:
+        gains.share(own, row, known, gap_ns / SECOND_NS)
 
 
 def _same(before: Sample | None, now: Sample, pid: int) -> ProcessSample | None:
