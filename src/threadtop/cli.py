@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "replay": "replay_command",
     "export": "export_command",
     "diff": "diff_command",
+    "metrics": "metrics_command",
 }
 """What may stand first on the command line, and the module whose ``main`` is handed what stands behind it."""
 THEMES: Final = ("dark", "ansi", "blue-yellow", "mono")
@@ -118,7 +119,8 @@ def _parser() -> Parser:
             "       threadtop record [-o FILE] [--for TIME] [PID | NAME | -- COMMAND [ARG ...]]\n"
             "       threadtop replay FILE [--at TIME]\n"
             "       threadtop export FILE --jsonl | --csv [--from TIME] [--to TIME] [-p PID]\n"
-            "       threadtop diff BEFORE AFTER | FILE [--at TIME] [--and TIME]"
+            "       threadtop diff BEFORE AFTER | FILE [--at TIME] [--and TIME]\n"
+            "       threadtop metrics [--listen ADDRESS:PORT] [--textfile FILE.prom] [--groups FILE]"
         ),
         description="What are the threads of this machine doing, and why are they not running?",
         epilog=(
