@@ -124,7 +124,7 @@ GIL = gil(
 )
 ESTIMATE = GIL._replace(
     grade="estimate",
-    why_not=f"ptrace_scope {BYTES_NAME}",
+    why_not="ptrace_scope 1 \u2013 no",
     remedy="be root",
     moments=(),
     holder_call=None,
@@ -195,9 +195,9 @@ def test_costs_come_back() -> None:
 def test_a_finding_comes_back() -> None:
     """Its columns, evidence, threads and command."""
     whole = Finding(
-        "gil-bound", 100, 1000, BYTES_NAME, "title", "why", (("a", "1 %"),), "likely", 61.5, (7, 8), "threadtop"
+        "gil-bound", 100, 1000, BYTES_NAME, "title", "why", (("a", "1 %"),), "sampled", 61.5, (7, 8), "threadtop"
     )
-    columns = ("gil-bound", 100, 1000, BYTES_NAME, 61.5, "likely", "title")
+    columns = ("gil-bound", 100, 1000, BYTES_NAME, 61.5, "sampled", "title")
     assert facts.finding(columns, "why", facts.finding_more(whole)) == whole
 
 
@@ -211,7 +211,7 @@ MAKERS = {
     "gil_places": facts.places,
     "host": facts.host_sample,
     "cost": facts.costs,
-    "findings": lambda said: facts.finding(("k", 1, 2, "p", 1.0, "likely", "t"), "e", said),
+    "findings": lambda said: facts.finding(("k", 1, 2, "p", 1.0, "sampled", "t"), "e", said),
 }
 WHOLE = {
     "gil": facts.gil_facts(GIL),
@@ -223,7 +223,7 @@ WHOLE = {
     "host": facts.host_facts(host_sample(cgroup=CgroupSample(1.5, 9, 2))),
     "cost": facts.cost_facts(COST, ("note",), WatchCost(1, 2.0), WatchCost(3, 4.0)),
     "findings": facts.finding_more(
-        Finding("k", 1, 2, "p", "t", "e", (("name", "figure"),), "likely", 1.0, (7,), "command")
+        Finding("k", 1, 2, "p", "t", "e", (("name", "figure"),), "sampled", 1.0, (7,), "command")
     ),
 }
 
@@ -256,6 +256,13 @@ def test_numbers_that_are_none_are_damage(wrong: object) -> None:
     for path in (("cpu", "user"), ("load", 1), ("switches",), ("cores", 0, "idle")):
         with pytest.raises(RecordingError, match=r"damaged \(host\)"):
             facts.host_sample(json.dumps(_with(json.loads(WHOLE["host"]), path, wrong)))
+
+
+def test_our_own_words_cannot_steer_a_terminal() -> None:
+    """Why something is not known is shown as it stands: in a hostile file it might be escape sequences."""
+    said = json.loads(WHOLE["locks"]) | {"why_not": "no\x1b[2J", "remedy": "be\nroot"}
+    found = facts.locks_sample(json.dumps(said))
+    assert (found.why_not, found.remedy) == ("no?[2J", "be?root")
 
 
 def test_moments_that_unpack_to_more_than_a_machine_has_are_damage() -> None:

@@ -13,9 +13,9 @@ import zlib
 from array import array
 from functools import lru_cache
 from operator import add
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
-from threadtop.blocked import BlockedOn, LatelyLock, LockSample, LocksSample, LockWait, WaitSample, WaitTally
+from threadtop.blocked import BlockedOn, LatelyLock, LockKind, LockSample, LocksSample, LockWait, WaitSample, WaitTally
 from threadtop.errors import RecordingError
 from threadtop.procfs.reasons import KINDS
 from threadtop.sample import (
@@ -26,11 +26,12 @@ from threadtop.sample import (
     GilMoment,
     GilSample,
     GilTally,
+    Grade,
     HostSample,
     SleepTally,
     WatchCost,
 )
-from threadtop.snapshot import Finding
+from threadtop.snapshot import Finding, Sureness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,10 +46,13 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "bool": (bool,),
     "str": (str,),
     "None": (type(None),),
-    "Grade": (str,),
-    "LockKind": (str,),
-    "Sureness": (str,),
 }
+_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "Grade": get_args(Grade),
+    "LockKind": get_args(LockKind),
+    "Sureness": get_args(Sureness),
+}
+_OWN: Final = frozenset({"why_not", "remedy", "call", "status", "shared", "version", "machine", "holder_call"})
 _EACH: Final = re.compile(r"tuple\[(\w+), (?:\.\.\.|\1, \1)\]")
 Made = TypeVar("Made")
 Record = TypeVar("Record", bound=tuple[Any, ...])
@@ -277,6 +281,8 @@ def finding(columns: Sequence[Any], explanation: str, more: str) -> Finding:
 
     def made() -> Finding:
         kind, pid, start_ticks, process, severity, grade, title = columns
+        if not kind.isprintable():
+            raise ValueError(kind)
         said = json.loads(more)
         evidence = tuple((_text(name), _text(figure)) for name, figure in said["evidence"])
         tids, command = tuple(said["tids"]), said["next_command"]
@@ -335,15 +341,23 @@ def costs(facts: str) -> tuple[Cost, tuple[str, ...], WatchCost | None, WatchCos
 
 
 def _record(kind: Callable[..., Record], said: Mapping[str, Any], **more: object) -> Record:
-    """A record of what was said, if that is of its types."""
-    return _checked(kind(**said, **more))
+    """A record of what was said, if that is of its types; raises TypeError."""
+    plain = {key: _printable(said[key]) for key in _OWN & said.keys()}
+    return _checked(kind(**{**said, **plain, **more}))
+
+
+def _printable(value: object) -> object:
+    """Our own words, which are shown as they are, without what could steer a terminal."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(character if character.isprintable() else "?" for character in value)
 
 
 def _checked(record: Record) -> Record:
     """``record``, if its plain fields, and those of many plain values, are of their types; raises TypeError."""
     for value, (allowed, is_many) in zip(record, _shape(type(record)), strict=True):
         for one in value if is_many else (value,):
-            if allowed and type(one) not in allowed:
+            if allowed and type(one) not in allowed and one not in allowed:
                 raise TypeError(one)
             if isinstance(one, (int, float)) and not -MOST_NUMBER < one < MOST_NUMBER:
                 raise TypeError(one)
@@ -351,8 +365,8 @@ def _checked(record: Record) -> Record:
 
 
 @lru_cache
-def _shape(kind: type) -> tuple[tuple[tuple[type, ...], bool], ...]:
-    """Of each field its types, none for one that is no plain value, and whether it holds many of these."""
+def _shape(kind: type) -> tuple[tuple[tuple[object, ...], bool], ...]:
+    """Of each field its types or words, none for one that is no plain value, and whether it holds many of these."""
     fields = []
     for name in kind._fields:  # type: ignore[attr-defined]
         hint = kind.__annotations__[name]
@@ -360,7 +374,8 @@ def _shape(kind: type) -> tuple[tuple[tuple[type, ...], bool], ...]:
         many = _EACH.fullmatch(said)
         names = (many[1] if many else said).split(" | ")
         known = all(one in _TYPES for one in names)
-        fields.append((tuple(each for one in names for each in _TYPES[one]) if known else (), many is not None))
+        types = tuple(each for one in names for each in _TYPES[one]) if known else _WORDS.get(said, ())
+        fields.append((types, many is not None))
     return tuple(fields)
 
 

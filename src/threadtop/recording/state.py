@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
+from string import ascii_letters
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from threadtop.errors import RecordingError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from threadtop.sample import GilSample
 
 Made = TypeVar("Made")
+STATES: Final = frozenset(f"{ascii_letters}?")  # what the kernel may say, and what was not read
 
 
 class Late(Generic[Made]):
@@ -127,26 +129,40 @@ def _look(now: State, of: tuple[str, int, int], said: str | None, tallies: bytes
         now.places[pid] = facts.places(said)
 
 
-def _processes(before: dict[int, ProcessSample], rows: Rows, at_ns: int, *, is_key: bool) -> dict[int, ProcessSample]:
-    """The processes after a tick."""
-    processes = {} if is_key else dict(before)
+def _threads(before: Mapping[int, ProcessSample], rows: Rows, at_ns: int) -> dict[int, dict[int, ThreadSample]]:
+    """The threads that a tick has something new of, by pid; raises RecordingError."""
     threads: dict[int, dict[int, ThreadSample]] = {}
-    ended: dict[int, list[int]] = {}
-    for _, pid, tid in rows.ended:
-        if tid:
-            ended.setdefault(pid, []).append(tid)
-        else:
-            processes.pop(pid, None)
     for row in rows.threads:
         _, pid, tid, start, name, *counters, read_ns = row
-        made_thread = ThreadSample._make((tid, start, text(name), *counters, at_ns + read_ns))
-        threads.setdefault(pid, {})[tid] = made_thread
+        made = ThreadSample._make((tid, start, text(name), *counters, at_ns + read_ns))
+        _check(made.state, made.wchan)
+        threads.setdefault(pid, {})[tid] = made
     if rows.tick[1]:
         for tid, reread in facts.unpacked(rows.tick[1], {}).items():
             with suppress(KeyError, ValueError):  # of a damaged file
                 pid, read_ns = reread
                 again = before[pid].threads[tid]._replace(at_ns=at_ns + read_ns)
                 threads.setdefault(pid, {})[tid] = again
+    return threads
+
+
+def _check(state: str, wchan: str | None = None) -> None:
+    """What the kernel says, and so is shown as it is, is what a kernel might say; raises RecordingError."""
+    if state not in STATES or not (wchan is None or wchan.isprintable()):
+        what = "a state"
+        raise RecordingError.damaged(what)
+
+
+def _processes(before: dict[int, ProcessSample], rows: Rows, at_ns: int, *, is_key: bool) -> dict[int, ProcessSample]:
+    """The processes after a tick."""
+    processes = {} if is_key else dict(before)
+    threads = _threads(before, rows, at_ns)
+    ended: dict[int, list[int]] = {}
+    for _, pid, tid in rows.ended:
+        if tid:
+            ended.setdefault(pid, []).append(tid)
+        else:
+            processes.pop(pid, None)
     for row in rows.processes:
         _, pid, start, ppid, uid, name, command, kernel, state, cpu_ns, rss, vsize, read_ns = row
         old = before.get(pid)
@@ -158,6 +174,7 @@ def _processes(before: dict[int, ProcessSample], rows: Rows, at_ns: int, *, is_k
                 kept = _merged(old.threads, news, ended.get(pid, ()))
         else:
             kept = news
+        _check(state)
         made = ProcessSample(
             pid, start, ppid, uid, text(name), text(command), bool(kernel), state, cpu_ns, rss, vsize,
             at_ns + read_ns, kept,
