@@ -1,23 +1,17 @@
-"""What stands in a recording as JSON, and packed: samples to text and bytes, and back to equal samples; pure.
-
-Tallies of looks move for each thread that is looked at, also for those at rest: they are kept as differences to the
-tick before, column by column, which deflates to little where all have moved alike.
-"""
+"""What stands in a recording as JSON, and rows of integers: samples to these, and back to equal samples; pure."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 import zlib
-from array import array
 from functools import lru_cache
-from operator import add
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from threadtop.blocked import BlockedOn, LatelyLock, LockKind, LockSample, LocksSample, LockWait, WaitSample, WaitTally
 from threadtop.errors import RecordingError
 from threadtop.procfs.reasons import KINDS
+from threadtop.recording.packing import inflated
 from threadtop.sample import (
     CgroupSample,
     Cost,
@@ -36,8 +30,6 @@ from threadtop.snapshot import Finding, Sureness
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-MOST_BYTES: Final = 16_000_000  # of one packed value, unpacked: a file is not trusted to name its own size
-MOST_INTEGER: Final = 2**62 - 1
 MOST_NUMBER: Final = 1e20  # beyond all that 64 bits hold
 _PYTHON: Final = (None, False, True)
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
@@ -60,84 +52,6 @@ Record = TypeVar("Record", bound=tuple[Any, ...])
 
 dumped: Final = json.JSONEncoder(separators=(",", ":")).encode
 """JSON of ASCII, which holds what is not UTF-8, too."""
-
-
-# -- rows of integers by thread ----------------------------------------------------------------
-
-
-def packed(rows: Mapping[int, Sequence[int]], before: Mapping[int, Sequence[int]], width: int) -> bytes:
-    """Rows of ``width`` integers by tid, as what changed since ``before``; those that are gone are named."""
-    changed = [tid for tid, row in rows.items() if before.get(tid) != row]  # in their order: sums depend on it
-    gone = sorted(before.keys() - rows.keys())
-    columns = array("q", [width, len(changed), len(gone), *_steps(changed), *_steps(gone)])
-    zeros = (0,) * width
-    olds = [before.get(tid, zeros) for tid in changed]
-    news = [rows[tid] for tid in changed]
-    for column in range(width):
-        columns.extend(new[column] - old[column] for new, old in zip(news, olds, strict=True))
-    return zlib.compress(_little(columns).tobytes(), 1)
-
-
-def unpacked(blob: bytes, before: Mapping[int, tuple[int, ...]]) -> dict[int, tuple[int, ...]]:
-    """The rows that ``packed`` was given, from those before; raises RecordingError."""
-    what, columns = "tallies", array("q")
-    try:
-        columns.frombytes(_inflated(blob))
-        width, count, gone_count = _little(columns)[:3]
-    except ValueError as error:
-        raise RecordingError.damaged(what) from error
-    names, body = columns[3 : 3 + count + gone_count], columns[3 + count + gone_count :]
-    if min(width - 1, count, gone_count) < 0 or len(names) != count + gone_count or len(body) != count * width:
-        raise RecordingError.damaged(what)
-    rows = dict(before)
-    zeros = (0,) * width
-    if len(next(iter(before.values()), zeros)) != width:
-        raise RecordingError.damaged(what)
-    for tid in _sums(names[count:]):
-        rows.pop(tid, None)
-    for at, tid in enumerate(_sums(names[:count])):
-        old = before.get(tid, zeros)
-        rows[tid] = tuple(map(add, body[at::count], old))
-    return rows
-
-
-def fitted(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """``row`` with no number beyond what fits, and of which no difference could."""
-    return tuple(max(-MOST_INTEGER, min(MOST_INTEGER, value)) if isinstance(value, int) else value for value in row)
-
-
-def _steps(values: Iterable[int]) -> list[int]:
-    steps, last = [], 0
-    for value in values:
-        steps.append(value - last)
-        last = value
-    return steps
-
-
-def _sums(steps: Iterable[int]) -> list[int]:
-    values, last = [], 0
-    for step in steps:
-        last += step
-        values.append(last)
-    return values
-
-
-def _little(integers: array[int]) -> array[int]:
-    """Low bytes first, on whatever machine."""
-    if sys.byteorder == "big":
-        integers.byteswap()
-    return integers
-
-
-def _inflated(blob: bytes) -> bytes:
-    try:
-        inflate = zlib.decompressobj()
-        found = inflate.decompress(blob, MOST_BYTES)
-    except zlib.error as error:
-        raise ValueError(str(error)) from error
-    if not inflate.eof or inflate.unused_data:
-        raise ValueError(len(found))
-    return found
 
 
 REREAD_WIDTH: Final = 2  # pid, read_ns
@@ -191,7 +105,7 @@ def gil_sample(facts: str, rows: Mapping[int, tuple[int, ...]], moments: bytes |
             sleeps={tid: SleepTally(*row[split + 1 :]) for tid, row in rows.items() if row[split]},
             moments=tuple(
                 _checked(GilMoment(said["at_ns"] + after_ns, tuple(holders), tuple(asleep)))
-                for after_ns, holders, asleep in (json.loads(_inflated(moments)) if moments else ())
+                for after_ns, holders, asleep in (json.loads(inflated(moments)) if moments else ())
             ),
         )
 
