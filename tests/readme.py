@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 from threadtop import fields, pages
+from threadtop.metrics import families
 from threadtop.tui import commands
 
 README = Path(__file__).parent.parent / "README.md"
 PAGES = "src/threadtop/pages"
+EXAMPLES = README.parent / "examples"
 
 
 def keys_table() -> str:
@@ -40,9 +42,37 @@ def pages_table() -> str:
     return "\n".join(lines)
 
 
+def metrics_table() -> str:
+    """Every metric with its labels, kind and meaning, and what the labels can say."""
+    lines = ["| metric | labels | what it says |", "|---|---|---|"]
+    for family in families.FAMILIES:
+        labels = ", ".join(f"`{label}`" for label in family.labels)
+        lines.append(f"| `{family.sample_name}` | {labels} | {family.help} |")
+    lines += ["", *(f"- `{label}`: {said}" for label, said in families.LABELS.items())]
+    return "\n".join(lines)
+
+
+def example(name: str, language: str) -> str:
+    """A file of ``examples/`` as a block of code."""
+    return f"```{language}\n{(EXAMPLES / name).read_text(encoding='utf-8').rstrip()}\n```"
+
+
+def blocks() -> dict[str, str]:
+    """All generated parts by the name of their markers."""
+    return {
+        "keys": keys_table(),
+        "columns": columns_table(),
+        "pages": pages_table(),
+        "metrics": metrics_table(),
+        "metrics-scrape": example("prometheus.yml", "yaml"),
+        "metrics-alerts": example("threadtop.rules.yml", "yaml"),
+        "metrics-groups": example("groups.toml", "toml"),
+    }
+
+
 def filled(text: str) -> str:
     """README.md with its generated parts made anew."""
-    for name, table in (("keys", keys_table()), ("columns", columns_table()), ("pages", pages_table())):
+    for name, table in blocks().items():
         pattern = re.compile(f"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
         block = f"<!-- {name} -->\n{table}\n<!-- /{name} -->"
         text = pattern.sub(lambda _, block=block: block, text)

@@ -60,7 +60,7 @@ def test_once_json_is_one_document(child: subprocess.Popen[bytes]) -> None:
     assert done.stdout.count("\n") == 1
     assert document["schema"] == "threadtop/1"
     assert {"schema", "host", "time", "interval_s", "cost", "processes", "findings"} <= document.keys()
-    assert document["interval_s"] == pytest.approx(0.1, abs=0.5)
+    assert document["interval_s"] > 0.09  # slept for a tenth, and on a busy machine longer
     processes = {process["pid"]: process for process in document["processes"]}
     mine = processes[child.pid]
     assert mine.keys() == {*fields.JSON_PROCESS, "gil", "locks", "threads"}

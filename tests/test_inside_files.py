@@ -13,6 +13,7 @@ from fakeproc import FakeProc, FakeReader
 from threadtop.blocked import BlockedOn
 from threadtop.errors import DeniedError, GoneError
 from threadtop.inside import census, files, holders
+from threadtop.inside.access import living
 from threadtop.inside.asked import Asked
 from threadtop.inside.files import FilesFacts, FilesReader
 from threadtop.sheets import file_words
@@ -364,8 +365,8 @@ def test_a_main_thread_that_has_ended(fake: Fake) -> None:
     fake.blocked.process(500, threads=2)
     process = fake.blocked.processes[500]
     threads = {**process.threads, 500: thread_sample(500, state="Z")}
-    assert files._where(process) == 500
-    assert files._where(process._replace(threads=threads)) == 501
+    assert living(process) == 500
+    assert living(process._replace(threads=threads)) == 501
 
 
 def test_another_process_begins_anew(fake: Fake) -> None:

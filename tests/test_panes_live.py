@@ -235,7 +235,7 @@ def as_nobody() -> Iterator[tuple[str, ...]]:
 
 ANOTHERS = "it is another user's process"
 DENIED = {
-    "overview": {"io", "exe", "cwd", "root", "ns"},
+    "overview": {"io", "exe", "cwd", "root", "ns", "maps", "smaps_rollup"},
     "thread": {"syscall", "io", "stack"},
     "files": {"fd"},
     "memory": {"syscall", "maps"},
@@ -308,6 +308,44 @@ def test_a_zombie() -> None:
             if name in ENDINGS:
                 assert f"it has ended, and its parent {process.pid} has not reaped it yet" in shown["notes"][0], name
         process.communicate(b"\n")
+
+
+WITHOUT_MAIN = """
+import ctypes, os, sys, threading, time
+def go():
+    while ") Z " not in open(f"/proc/self/task/{os.getpid()}/stat").read():
+        time.sleep(0.01)
+    print(ctypes.CDLL(None).timerfd_create(1, 0), threading.get_native_id(), flush=True)
+    sys.stdin.read()
+    os._exit(0)
+threading.Thread(target=go).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_a_main_thread_that_has_ended() -> None:
+    """Its process lives on: memory, files, environment and program are told by a thread that has them still."""
+    command = [sys.executable, "-c", WITHOUT_MAIN]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"LEFT": "x"}) as process:
+        assert process.stdout is not None
+        fd, tid = map(int, process.stdout.readline().split())
+        shown = {name: pane(name, process.pid) for name in (*ENDINGS, *OTHERS)}
+        status = Path(f"/proc/{process.pid}/task/{tid}/status").read_text(encoding="utf-8")
+        exe, fds = os.readlink(f"/proc/{process.pid}/task/{tid}/exe"), os.listdir(f"/proc/{process.pid}/task/{tid}/fd")
+        process.communicate(b"\n")
+    overview = shown["overview"]
+    assert overview["identity"]["executable"] == exe
+    assert overview["identity"]["command"][1:] == command[1:]
+    assert overview["now"]["threads"] == {"count": 2, "states": {"S": 1, "Z": 1}}
+    vsize_bytes = int(re.findall(r"VmSize:\s+(\d+) kB", status)[0]) * 1024
+    assert overview["memory"]["vsize_bytes"] == shown["memory"]["totals"]["vsize_bytes"] == vsize_bytes
+    assert overview["memory"]["pss_bytes"] is not None
+    assert {str(row["fd"]) for row in shown["files"]["files"]} == set(fds)
+    assert [row["fd"] for row in shown["signals"]["timerfds"]] == [fd]
+    assert shown["protection"]["identity"]["umask"] is not None
+    assert table(shown["environment"], "environment", "name")["LEFT"]["value"] == "x"
+    assert table(shown["environment"], "limits", "limit")["Max open files"]["used"] == len(fds)
+    assert "has ended before the other threads" in shown["thread"]["notes"][0]
 
 
 def test_a_deleted_executable(tmp_path: Path) -> None:

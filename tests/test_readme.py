@@ -24,7 +24,7 @@ def test_examples_parse() -> None:
     examples = re.findall(r"^threadtop ?([^#\n]*?) *(?:#.*)?$", text, re.MULTILINE)
     assert len(examples) >= 7
     for example in examples:
-        arguments = [part.strip("'") for part in re.findall(r"'[^']*'|\S+", example)]
+        arguments = [part.strip("'") for part in re.findall(r"'[^']*'|\S+", example.split(" > ")[0])]
         module = cli.COMMANDS.get(arguments[0]) if arguments else None
         if module is not None:
             importlib.import_module(f"threadtop.{module}").parse(arguments[1:])

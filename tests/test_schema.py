@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+import compared
 import scripted_findings
 import scripted_gil
 import test_explain
@@ -25,6 +26,7 @@ from lock_scene import CHAIN, FIRST, TWO, deadlocked, lock, locks, parked, wait
 from threadtop import explain, export, fields, gil_report, query, schema
 from threadtop.blocked import BlockedOn
 from threadtop.cli import main
+from threadtop.comparing import document as comparing
 from threadtop.query import View
 from threadtop.snapshot import CgroupRow, ProcessRow, ThreadRow
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from threadtop.snapshot import Snapshot
 
 VALIDATOR = jsonschema.Draft202012Validator(schema.schema())
-MAPS = {"reads", "thread_states", "error_points"}
+MAPS = {"reads", "thread_states", "error_points", "parts"}
 """Objects whose keys are the machine's, not ours."""
 
 RICH = snapshot(
@@ -102,6 +104,11 @@ def measured() -> dict[str, Any]:
     return json.loads(json.dumps(gil_report.document(seen)))
 
 
+def difference(**how: object) -> dict[str, Any]:
+    """The document of diff --json."""
+    return json.loads(json.dumps(comparing.document(compared.compared(**how), 1)))
+
+
 DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "rich": lambda: document(RICH),
     "nothing": lambda: document(snapshot()),
@@ -131,6 +138,10 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     ),
     "explain": explained,
     "gil report": measured,
+    "diff": difference,
+    "diff by names": lambda: difference(by="names"),
+    "diff of processes": lambda: difference(threads=False),
+    "diff of nothing": lambda: difference(keep=lambda _: False),
 }
 
 
@@ -142,7 +153,11 @@ def complaints(whole: object) -> list[str]:
 def test_it_is_a_schema() -> None:
     """It is one of draft 2020-12, and names the version that documents carry."""
     jsonschema.Draft202012Validator.check_schema(schema.schema())
-    assert schema.schema()["properties"]["schema"]["const"] == export.SCHEMA == document(RICH)["schema"]
+    assert (
+        schema.schema()["$defs"]["document"]["properties"]["schema"]["const"]
+        == export.SCHEMA
+        == document(RICH)["schema"]
+    )
 
 
 def test_it_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,9 +195,14 @@ def at(whole: Any, path: tuple[str | int, ...]) -> Any:  # noqa: ANN401 parts of
 
 CASES = [
     (name, path)
-    for name, made in (("rich", lambda: document(RICH)), ("explain", explained), ("gil report", measured))
+    for name, made in (
+        ("rich", lambda: document(RICH)),
+        ("explain", explained),
+        ("gil report", measured),
+        ("diff", difference),
+    )
     for path in objects(made())
-    if name == "rich" or path[:1] in (("explain",), ("measurement",), ())
+    if name in ("rich", "diff") or path[:1] in (("explain",), ("measurement",), ())
 ]
 
 
@@ -238,8 +258,9 @@ def known(part: object, path: str = "") -> Iterator[str]:
 
 def test_every_key_has_been_seen_with_a_value() -> None:
     """No type in the schema goes untested: the rich document and the reports have a value for each key."""
-    seen = set(known(document(RICH))) | set(known(explained())) | set(known(measured()))
-    every = {path for made in (document(RICH), explained(), measured()) for path in keys_of(made)}
+    whole = (document(RICH), explained(), measured(), difference(), difference(by="names"))
+    seen = {path for made in whole for path in known(made)}
+    every = {path for made in whole for path in keys_of(made)}
     assert every - seen == set()
 
 

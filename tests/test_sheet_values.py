@@ -246,9 +246,7 @@ def test_many_mappings_near_the_limit(maps: int, role: str) -> None:
 def test_no_memory_has_a_reason() -> None:
     """Where nothing is listed, the pane says why; it is not empty."""
     facts = scripted_memory.facts()._replace(listed=None, measured=None)
-    assert made("memory", facts._replace(status={})).sections[0].notes == (
-        "it has ended, and its memory was given back",
-    )
+    assert made("memory", facts._replace(status={})).notes == ("it has ended, and its memory was given back",)
     assert made("memory", facts._replace(coming=1200)).sections[0].notes == ("1,200 mappings are read so far",)
 
 

@@ -81,6 +81,21 @@ def test_ids_given_out() -> None:
     assert trends.tasks_per_s() is None
 
 
+@pytest.mark.parametrize("step_s", [1.0, 5.0, 30.0])
+def test_rates_are_right_at_any_interval(step_s: float) -> None:
+    """Threads made a second, of a process and of the machine, are the same however seldom it is looked."""
+    trends = Trends()
+    for turn in range(12):
+        new = [thread_row(1000 + turn * 100 + at, mark="new", cpu_pct=None) for at in range(round(2 * step_s))]
+        row = process_row(PID, thread_row(PID), *new)
+        last_pid = Circumstances(last_pid=round(100 + turn * step_s * 3))
+        trends.add(snapshot(row, interval_s=step_s, circumstances=last_pid))
+    seen = trends.turnover(row)
+    assert seen is not None
+    assert (seen.created_per_s, seen.share_pct) == (2.0, 100.0)
+    assert trends.tasks_per_s() == pytest.approx(3.0)
+
+
 def test_who_has_run_lately() -> None:
     """Of what is looked at, for half a minute."""
     trends, busy = Trends(), thread_row(PID, cpu_pct=1.0)

@@ -32,6 +32,8 @@ COMMANDS: Final = {
     "record": "record_command",
     "replay": "replay_command",
     "export": "export_command",
+    "diff": "diff_command",
+    "metrics": "metrics_command",
 }
 """What may stand first on the command line, and the module whose ``main`` is handed what stands behind it."""
 THEMES: Final = ("dark", "ansi", "blue-yellow", "mono")
@@ -116,7 +118,9 @@ def _parser() -> Parser:
             "       threadtop gil [-d SECONDS] [--json] PID | NAME | -- COMMAND [ARG ...]\n"
             "       threadtop record [-o FILE] [--for TIME] [PID | NAME | -- COMMAND [ARG ...]]\n"
             "       threadtop replay FILE [--at TIME]\n"
-            "       threadtop export FILE --jsonl | --csv [--from TIME] [--to TIME] [-p PID]"
+            "       threadtop export FILE --jsonl | --csv [--from TIME] [--to TIME] [-p PID]\n"
+            "       threadtop diff BEFORE AFTER | FILE [--at TIME] [--and TIME]\n"
+            "       threadtop metrics [--listen ADDRESS:PORT] [--textfile FILE.prom] [--groups FILE]"
         ),
         description="What are the threads of this machine doing, and why are they not running?",
         epilog=(

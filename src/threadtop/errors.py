@@ -42,6 +42,10 @@ class RecordingError(ThreadtopError):
         return cls(f"the recording is damaged ({what})", "copy it again from where it was made")
 
 
+class DocumentError(ThreadtopError):
+    """A JSON document that cannot be read: cut short, of another kind, of a version that is not known here."""
+
+
 class GoneError(Exception):
     """A process or thread ended between two reads (ENOENT or ESRCH on its files)."""
 

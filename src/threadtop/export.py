@@ -164,7 +164,7 @@ def document(snapshot: Snapshot, table: Table) -> dict[str, Any]:
             for pid, threads in shown.items()
             if pid in snapshot.processes
         ],
-        "findings": [_finding(found) for found in snapshot.findings],
+        "findings": [finding(found) for found in snapshot.findings],
     }
 
 
@@ -318,7 +318,8 @@ def _chain(one: Deadlock) -> dict[str, Any]:
     }
 
 
-def _finding(found: Finding) -> dict[str, Any]:
+def finding(found: Finding) -> dict[str, Any]:
+    """A finding as a document has it."""
     return {
         "kind": found.kind,
         "pid": found.pid,

@@ -29,6 +29,11 @@ class Meaning:
         self._before: Sample | None = None
         self._last: Snapshot | None = None
 
+    @property
+    def sample(self) -> Sample | None:
+        """The newest."""
+        return self._before
+
     def rates(self, sample: Sample) -> Snapshot:
         """What the counters of the next sample say, with rates since the one before."""
         self._last = rates.snapshot(self._before, sample, self._last)

@@ -294,11 +294,14 @@ _DIGITS: Final = re.compile(r"\d+")
 
 def group_label(row: Row, layout: Layout) -> str:
     """What a thread is grouped by: its program, or its program and its name without numbers."""
-    if layout == "programs":
-        return row.process
-    if row.kernel:
-        return _DIGITS.sub("#", row.name)  # a process each, but one kind of work
-    return row.process if row.name == row.process else f"{row.process} [{_DIGITS.sub('#', row.name)}]"
+    return row.process if layout == "programs" else name_label(row.process, row.name, kernel=row.kernel)
+
+
+def name_label(process: str, name: str, *, kernel: bool) -> str:
+    """What threads of one kind of work have in common: their program and their name without numbers."""
+    if kernel:
+        return _DIGITS.sub("#", name)  # a process each, but one kind of work
+    return process if name == process else f"{process} [{_DIGITS.sub('#', name)}]"
 
 
 def _groups(rows: list[Row], snapshot: Snapshot, view: View, held: Sequence[Key] | None) -> list[Row]:

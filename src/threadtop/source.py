@@ -61,8 +61,12 @@ class LiveSource:
         surroundings: Surroundings | None = None,
         waits: WaitWatch | None = None,
         inside: InsideReader | None = None,
+        is_folded: bool = True,
     ) -> None:
-        """Take samples from ``sampler``; without a ``watch`` nothing is known of GILs, and so with the others."""
+        """Take samples from ``sampler``; without a ``watch`` nothing is known of GILs, and so with the others.
+
+        ``is_folded`` is that of findings.diagnose.
+        """
         self._sampler = sampler
         self._watch = watch
         self._meaning = Meaning(lens)
@@ -71,8 +75,14 @@ class LiveSource:
         self._locks = locks
         self._surroundings = surroundings
         self._inside = inside
+        self._is_folded = is_folded
         self._trends = Trends()
         self.keep: Callable[[Moment], None] | None = None
+
+    @property
+    def sample(self) -> Sample | None:
+        """The raw counters that the newest snapshot was made of, for those who add them up."""
+        return self._meaning.sample
 
     def read(self, interest: Interest) -> Snapshot:
         """One pass over /proc, with rates since the one before."""
@@ -103,7 +113,7 @@ class LiveSource:
         if self._surroundings is not None:
             snapshot = snapshot._replace(circumstances=self._surroundings.read(wanted(snapshot)))
         self._trends.add(snapshot, interest.waits | (interest.attached or frozenset()))
-        return snapshot._replace(findings=findings.diagnose(snapshot, self._trends))
+        return snapshot._replace(findings=findings.diagnose(snapshot, self._trends, is_folded=self._is_folded))
 
     def _follow(self, watch: Watch, interest: Interest, raw: Snapshot) -> None:
         """Those that are looked at come first, then those whose counters smell of contention."""
@@ -186,8 +196,11 @@ class ScriptedSource:
         """Nothing to give back."""
 
 
-def live(*, gil_window_s: float = WINDOW_S) -> LiveSource:
-    """The source that reads this machine's /proc; GIL shares are over the last ``gil_window_s``."""
+def live(*, gil_window_s: float = WINDOW_S, is_folded: bool = True) -> LiveSource:
+    """The source that reads this machine's /proc; GIL shares are over the last ``gil_window_s``.
+
+    ``is_folded`` is that of findings.diagnose.
+    """
     # psutil is imported with it: here, so that --help and errors stay quick.
     from threadtop.host import HostReader, user_name  # noqa: PLC0415
 
@@ -207,4 +220,5 @@ def live(*, gil_window_s: float = WINDOW_S) -> LiveSource:
         surroundings=Surroundings(reader),
         waits=waits,
         inside=InsideReader(ProcReader(descriptors=BLOCKED_DESCRIPTORS)),
+        is_folded=is_folded,
     )

@@ -21,10 +21,11 @@ PROBLEM: Final = 50.0  # severity from which a finding is a problem, and not an 
 ESTIMATE_HELD_S: Final = 3.0  # of a GIL: by then most of the looks that it rests on are others than at first
 
 
-def diagnose(snapshot: Snapshot, trends: Trends | None = None) -> tuple[Finding, ...]:
+def diagnose(snapshot: Snapshot, trends: Trends | None = None, *, is_folded: bool = True) -> tuple[Finding, ...]:
     """All findings, the most severe first, then by pid; called once for a snapshot that ``trends`` has taken.
 
-    Without ``trends`` the rules that need to see more than one snapshot say nothing.
+    Without ``trends`` the rules that need to see more than one snapshot say nothing.  Of many processes with the same
+    finding a list shows a few, unless ``is_folded`` is False: then each has its own.
     """
     watched = [row for row in snapshot.processes.values() if row.gil is not None]
     found: list[Finding] = []
@@ -38,7 +39,7 @@ def diagnose(snapshot: Snapshot, trends: Trends | None = None) -> tuple[Finding,
             for family in (cpu, busy, switches, blocked, databases, locks, threads)
             for candidate in family.candidates(snapshot, trends)
         )
-        found += measures.folded(held, trends.close)
+        found += measures.folded(held, trends.close) if is_folded else held
     return tuple(sorted(found, key=lambda finding: (-finding.severity, finding.pid, finding.kind)))
 
 

@@ -111,7 +111,7 @@ class Trends:
             self._note_groups(snapshot.circumstances.cgroups.values())
             if snapshot.circumstances.last_pid is not None:
                 self._last_pids.append((self.at_s, snapshot.circumstances.last_pid))
-        while len(self._last_pids) > 1 and self.at_s - self._last_pids[0][0] > WINDOW_S:
+        while len(self._last_pids) > 2 and self.at_s - self._last_pids[0][0] > WINDOW_S:  # noqa: PLR2004 a difference
             self._last_pids.popleft()
 
     # -- conditions ----------------------------------------------------------------------------
@@ -148,7 +148,7 @@ class Trends:
     def turnover(self, row: ProcessRow) -> Turnover | None:
         """The threads that came and went in the last seconds; None without any."""
         seen = self._turnover.get((row.pid, row.start_ticks))
-        over_s = min(WINDOW_S, self.at_s)
+        over_s = min(max(WINDOW_S, self.interval_s), self.at_s)
         if not seen or over_s <= 0:
             return None
         created = sum(new for _, new, _ in seen)

@@ -15,30 +15,43 @@ if TYPE_CHECKING:
 
     from threadtop.inside.asked import Asked
     from threadtop.procfs.reader import ProcReader
-    from threadtop.sample import Sample
+    from threadtop.sample import ProcessSample, Sample
 
 _Result = TypeVar("_Result")
 _ATTACH: Final = frozenset({"syscall", "mem"})  # PTRACE_MODE_ATTACH, where Yama has a say; the others want READ
+_SHARED: Final = ("Vm", "Rss", "Umask", "FDSize", "CoreDumping", "THP_enabled")  # of status
+ENDED: Final = frozenset({"Z", "X"})
 _KERNEL_ONLY: Final = {
     "stack": Denial("stack", "only CAP_SYS_ADMIN may read a kernel stack", "run threadtop as root"),
 }
 _SCOPE: Final = "sys/kernel/yama/ptrace_scope"
 
 
+def living(process: ProcessSample) -> int:
+    """A task that has what threads share: a main thread that has ended before the others has no memory, no files."""
+    main = process.threads.get(process.pid)
+    if (main.state if main is not None else process.state) not in ENDED:
+        return process.pid
+    return next((tid for tid, thread in process.threads.items() if thread.state not in ENDED), process.pid)
+
+
 class Access:
     """Reads files of the process ``pid``; ``denials`` says by file what was refused, and why."""
 
-    def __init__(self, reader: ProcReader, pid: int, uid: int | None, *, euid: int | None = None) -> None:
-        """``uid`` is the process's owner, as far as that is known; ``euid`` ours."""
+    def __init__(
+        self, reader: ProcReader, pid: int, uid: int | None, *, euid: int | None = None, by: int | None = None
+    ) -> None:
+        """``uid`` is the owner, as far as that is known, ``euid`` ours; ``by`` is the task to ask, see ``living``."""
         self.reader = reader
         self.pid = pid
+        self.where = by if by is not None else pid
         self.denials: dict[str, Denial] = {}
         self._uid = uid
         self._euid = os.geteuid() if euid is None else euid
 
     def read(self, name: str) -> bytes | None:
         """Whole content of ``/proc/PID/name``; raises GoneError where the process has ended."""
-        return self.attempt(name, lambda: self.reader.read(self.pid, name))
+        return self.attempt(name, lambda: self.reader.read(self.where, name))
 
     def read_task(self, tid: int, name: str) -> bytes | None:
         """Whole content of ``/proc/PID/task/TID/name``."""
@@ -46,7 +59,7 @@ class Access:
 
     def link(self, name: str) -> str | None:
         """Target of the link ``/proc/PID/name``."""
-        return self.attempt(name, lambda: self.reader.link(self.pid, name))
+        return self.attempt(name, lambda: self.reader.link(self.where, name))
 
     def parsed(self, name: str, parser: Callable[[bytes], _Result]) -> _Result | None:
         """A file of the process as ``parser`` has it; None too where it is cut short."""
@@ -82,11 +95,18 @@ class Access:
 
 
 def opened(reader: ProcReader, asked: Asked, sample: Sample) -> tuple[Access, dict[str, str]]:
-    """The process that a pane asks for: access to its files, and its ``status``; raises GoneError."""
-    access = Access(reader, asked.pid, sample.processes[asked.pid].uid)
+    """The process that a pane asks for: access to its files, and its ``status``; raises GoneError.
+
+    Where its main thread has ended, both are those of a thread that lives, as far as threads share what they say.
+    """
+    process = sample.processes[asked.pid]
+    access = Access(reader, asked.pid, process.uid, by=living(process))
     status = access.parsed("status", parse.parse_status)
     if status is None:  # anyone may read it
         raise GoneError(str(asked.pid))
+    if access.where != asked.pid:
+        own = Access(reader, asked.pid, process.uid).parsed("status", parse.parse_status) or {}
+        status = {**own, **{key: value for key, value in status.items() if key.startswith(_SHARED)}}
     return access, status
 
 

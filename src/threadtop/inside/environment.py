@@ -46,7 +46,7 @@ class EnvironmentReader:
         """The environment and limits; raises GoneError."""
         process = sample.processes[asked.pid]
         access, status = opened(self._reader, asked, sample)
-        raw = access.attempt("environ", lambda: self._reader.read_most(asked.pid, "environ", MOST_BYTES + 1))
+        raw = access.attempt("environ", lambda: self._reader.read_most(access.where, "environ", MOST_BYTES + 1))
         same_user = [one for one in sample.processes.values() if one.uid == process.uid]
         return EnvironmentFacts(
             variables=None if raw is None else tuple(parse_environment(raw[:MOST_BYTES])),
@@ -60,8 +60,8 @@ class EnvironmentReader:
 
     def _descriptors(self, access: Access) -> int | None:
         """How many are open; where only their owner may list them, how many numbers are taken."""
-        taken = access.attempt("fd size", lambda: self._reader.descriptors_taken(access.pid) or 0)
-        return taken or access.attempt("fd", lambda: self._reader.descriptor_count(access.pid))
+        taken = access.attempt("fd size", lambda: self._reader.descriptors_taken(access.where) or 0)
+        return taken or access.attempt("fd", lambda: self._reader.descriptor_count(access.where))
 
     def close(self) -> None:
         """Nothing is kept."""

@@ -6,7 +6,7 @@ import stat
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
-from threadtop.inside.access import Access
+from threadtop.inside.access import Access, living
 from threadtop.inside.census import Census
 from threadtop.inside.holders import Holders, Holding
 from threadtop.inside.slices import Turn
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from threadtop.inside.asked import Asked, Denial
     from threadtop.procfs.fdinfo import Info, Kind
     from threadtop.procfs.reader import ProcReader
-    from threadtop.sample import ProcessSample, Sample
+    from threadtop.sample import Sample
     from threadtop.waiting.sockets import Socket
 
 PAGE: Final = 500  # descriptors read in full
@@ -140,7 +140,7 @@ class FilesReader:
         access = Access(self._reader, process.pid, process.uid)
         limits = access.parsed("limits", parse.parse_limits) or {}
         soft, hard, _ = limits.get(_LIMIT, (None, None, None))
-        where = _where(process)
+        where = living(process)
         count = access.attempt("fd size", lambda: self._reader.descriptors_taken(where))
         if access.attempt("fd", lambda: self._look(where)) is None:
             return FilesFacts(count, soft, hard, denials=tuple(access.denials.values()))
@@ -330,16 +330,6 @@ class FilesReader:
         """Who has the other end; that nobody has is not said before all descriptors of the process were seen."""
         found = self._holders.holding(end, where, own, writes=writes)
         return found if self._census.count is not None else found._replace(is_done=False, is_settled=False)
-
-
-def _where(process: ProcessSample) -> int:
-    """The task whose folder has its descriptors: a main thread that has ended before the others has none any more."""
-    main = process.threads.get(process.pid)
-    if main is not None and main.state in {"Z", "X"}:
-        alive = next((tid for tid, thread in process.threads.items() if thread.state not in {"Z", "X"}), None)
-        if alive is not None:
-            return alive
-    return process.pid
 
 
 def _blocked_on(sample: Sample, pid: int) -> list[int]:

@@ -185,7 +185,7 @@ class StackReader:
         pages = min(_MOST_PAGES, stack.size_bytes // PAGE_BYTES)
         offset = (stack.end // PAGE_BYTES - pages) * pagemap.ENTRY_BYTES
         try:
-            return self._reader.read_part(access.pid, "pagemap", offset, pages * pagemap.ENTRY_BYTES)
+            return self._reader.read_part(access.where, "pagemap", offset, pages * pagemap.ENTRY_BYTES)
         except (DeniedError, GoneError, ThreadtopError, OSError):
             return None  # a kernel without it, or one that denies it (4.0 and 4.1)
 

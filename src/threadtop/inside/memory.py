@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.errors import GoneError
-from threadtop.inside.access import Access
+from threadtop.inside.access import Access, living
 from threadtop.inside.listing import MOST_MAPS, Listing
 from threadtop.inside.slices import Slices, Turn
 from threadtop.procfs import parse, smaps, syscalls
@@ -108,7 +108,7 @@ class MemoryReader:
         self._most_maps = int(most) if most.strip().isdigit() else None
 
     def _facts(self, asked: Asked, process: ProcessSample, access: Access) -> MemoryFacts:
-        tid = _with_memory(process)
+        tid = living(process)
         raw = access.read_task(tid, "status")
         if raw is None:
             raise GoneError(str(asked.pid))
@@ -223,13 +223,6 @@ class MemoryReader:
         if self._listing is not None:
             self._listing.close()
         self._forget(None)
-
-
-def _with_memory(process: ProcessSample) -> int:
-    """The thread to ask: where the main thread has ended, it has no memory any more, but its siblings have."""
-    if process.state in {"Z", "X"}:
-        return next((tid for tid, thread in process.threads.items() if thread.state not in {"Z", "X"}), process.pid)
-    return process.pid
 
 
 class _Measuring:

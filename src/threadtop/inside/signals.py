@@ -92,14 +92,15 @@ class SignalReader:
             self._begin()
         self._read_masks(process.pid, sorted(process.threads))
         limits = access.parsed("limits", parse.parse_limits) or {}
-        is_seen = access.attempt("fd", lambda: self._look(process.pid)) is not None
-        count = access.attempt("fd", lambda: self._reader.descriptors_taken(process.pid) or 0) or 0
+        where = access.where
+        is_seen = access.attempt("fd", lambda: self._look(where)) is not None
+        count = access.attempt("fd", lambda: self._reader.descriptors_taken(where) or 0) or 0
         is_looking = is_seen and not self._have_all_been_seen
         return SignalFacts(
             status=status,
             masks=dict(self._masks),
             timers=access.parsed("timers", parse_timers),
-            timerfds=self._read_timerfds(process.pid) if is_seen else None,
+            timerfds=self._read_timerfds(where) if is_seen else None,
             pending_limit=limits.get("Max pending signals", ("", "", ""))[0],
             denials=tuple(access.denials.values()),
             looked=self._looked,

@@ -1,4 +1,4 @@
-"""JSON Schema (2020-12) of the documents that --json, --jsonl, --explain --json and gil --json print; pure."""
+"""JSON Schema (2020-12) of all documents that --json, --jsonl, gil --json and diff --json print; pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from threadtop import fields
+from threadtop.comparing.document import SCHEMA as COMPARISON
 from threadtop.export import SCHEMA
 from threadtop.procfs.reasons import KINDS
-from threadtop.schema import facts
+from threadtop.schema import comparison, facts
 from threadtop.schema.words import count, maybe, record, ref, said, several, value
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def text() -> str:
 def schema() -> Schema:
     """The schema of one document; with ``explain`` or ``measurement`` it is a report on some seconds.
 
+    A comparison (threadtop diff) is a document of another kind, told by its ``schema``.
+
     Objects take no other key than those named, and lack none.
     """
     document = record(
@@ -72,9 +75,14 @@ def schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:{SCHEMA.replace('/', ':')}",
         "title": f"JSON output of threadtop, {SCHEMA}",
-        **document,
-        "not": {"required": ["explain", "measurement"]},
+        "if": {
+            "properties": {"schema": {"const": COMPARISON, "description": "of a comparison"}},
+            "required": ["schema"],
+        },
+        "then": ref("comparison"),
+        "else": ref("document"),
         "$defs": {
+            "document": {**document, "not": {"required": ["explain", "measurement"]}},
             "machine": facts.MACHINE,
             "cost": facts.COST,
             "process": _process(),
@@ -88,6 +96,7 @@ def schema() -> Schema:
             "finding": facts.FINDING,
             "explain": facts.EXPLAIN,
             "measurement": facts.MEASUREMENT,
+            **comparison.definitions(),
         },
     }
 

@@ -171,7 +171,7 @@ def sheet(subject: Subject) -> Sheet:
     facts = subject.facts
     if not isinstance(facts, MemoryFacts):
         return NOT_YET
-    sections = [Section("totals", "In all", tuple(_totals(facts)), notes=_why_none(subject, facts))]
+    sections = [Section("totals", "In all", tuple(_totals(facts)), notes=_progress(facts))]
     if facts.listed is not None:
         listed, measured = facts.listed, facts.measured
         usages = measured.usages if measured is not None and measured.is_complete else None
@@ -184,14 +184,20 @@ def sheet(subject: Subject) -> Sheet:
                 table=_mappings(subject, listed, usages),
             ),
         ]
-    return Sheet(tuple(sections), denials=facts.denials)
+    notes = _nothing_left(subject) if "VmSize" not in facts.status else ()
+    return Sheet(tuple(sections), notes, facts.denials)
 
 
-def _why_none(subject: Subject, facts: MemoryFacts) -> tuple[str, ...]:
-    """Where there is nothing to list, the reason."""
+def _nothing_left(subject: Subject) -> tuple[str, ...]:
+    """Why there is no memory to tell of."""
+    notes = endings.why(subject.process, "it has no memory of its own", "its memory was given back")
+    return notes or ("it has ended, and its memory was given back",)
+
+
+def _progress(facts: MemoryFacts) -> tuple[str, ...]:
+    """Where there is nothing to list yet, how far reading has come."""
     if "VmSize" not in facts.status:
-        notes = endings.why(subject.process, "it has no memory of its own", "its memory was given back")
-        return notes or ("it has ended, and its memory was given back",)
+        return ()
     if facts.listed is None and not facts.denials:
         return (f"{text.thousands(facts.coming)} mappings are read so far",)
     return ()

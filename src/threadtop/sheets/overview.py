@@ -129,7 +129,8 @@ def _kib(status: Mapping[str, str], name: str) -> int | None:
 def _memory(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
     status, usage = facts.status, facts.usage
     peak = _kib(status, "VmHWM")
-    rss = subject.process.rss_bytes
+    rss = subject.process.rss_bytes or _kib(facts.status, "VmRSS") or 0  # a main thread that has ended has none
+    vsize = subject.process.vsize_bytes or _kib(facts.status, "VmSize") or 0
     yield Entry("rss_bytes", text.size(rss), rss, f"at most {text.size(peak)} so far" if peak else "", role="b")
     age = f"measured {text.duration(facts.usage_age_s)} ago" if usage is not None else ""
     yield Entry("pss_bytes", text.size(usage.pss_bytes if usage else None), usage.pss_bytes if usage else None, age)
@@ -139,7 +140,7 @@ def _memory(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
     yield Entry("resident", shown, parts)
     swap = _kib(status, "VmSwap")
     yield Entry("swap_bytes", text.size(swap), swap, role="y" if swap else " ")
-    yield Entry("vsize_bytes", text.size(subject.process.vsize_bytes), subject.process.vsize_bytes)
+    yield Entry("vsize_bytes", text.size(vsize), vsize)
     stack = _kib(status, "VmStk")
     yield Entry("stack_bytes", text.size(stack), stack)
 

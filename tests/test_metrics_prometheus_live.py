@@ -1,0 +1,257 @@
+"""The exporter under the real Prometheus: scraped and queried, its rules checked and fired; skipped without it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from readme import EXAMPLES
+from test_metrics_command import exporting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(
+        shutil.which("prometheus") is None or shutil.which("promtool") is None, reason="needs prometheus (Debian)"
+    ),
+]
+PROGRAMS = Path(__file__).parent / "programs"
+PATIENCE_S = 90.0
+RULES = EXAMPLES / "threadtop.rules.yml"
+
+GROUPS = """
+[[group]]
+name = "spinner"
+command = 'programs/spin\\.py'
+[[group]]
+name = "pool"
+command = 'programs/gil\\.py four'
+"""
+
+FIRES = """
+rule_files: [{rules}]
+evaluation_interval: 30s
+tests:
+  - interval: 15s
+    input_series:
+      - series: 'threadtop_findings{{instance="box", group="web", rule="gil-bound", severity="problem"}}'
+        values: '1x3 _ _ _ 1x60'
+      - series: 'threadtop_findings{{instance="box", group="db", rule="throttled", severity="problem"}}'
+        values: '1x70'
+      - series: 'threadtop_findings{{instance="box", group="cc", rule="starved", severity="observation"}}'
+        values: '1x70'
+      - series: 'threadtop_findings{{instance="box", group="app", rule="thread-leak", severity="problem"}}'
+        values: '1x70'
+      - series: 'threadtop_pass_age_seconds{{instance="box", job="threadtop"}}'
+        values: '3x20 600x50'
+      - series: 'up{{instance="gone", job="threadtop"}}'
+        values: '0x70'
+    alert_rule_test:
+      - eval_time: 4m
+        alertname: PythonBoundByGil
+        exp_alerts: []
+      - eval_time: 6m
+        alertname: PythonBoundByGil
+        exp_alerts:
+          - exp_labels: {{severity: warning, instance: box, group: web}}
+            exp_annotations:
+              summary: "web on box: its threads wait for the GIL, more of them do not help"
+              what_to_run: "threadtop gil web"
+      - eval_time: 6m
+        alertname: ThreadsKeptFromCpu
+        exp_alerts:
+          - exp_labels: {{severity: warning, instance: box, group: db, rule: throttled}}
+            exp_annotations:
+              summary: "db on box is throttled: threads that could run do not"
+              what_to_run: "threadtop --explain"
+      - eval_time: 6m
+        alertname: ThreadLeak
+        exp_alerts: []
+      - eval_time: 16m
+        alertname: ThreadLeak
+        exp_alerts:
+          - exp_labels: {{severity: warning, instance: box, group: app}}
+            exp_annotations:
+              summary: "app on box has more and more threads"
+              what_to_run: "threadtop app"
+      - eval_time: 16m
+        alertname: ThreadtopIsStale
+        exp_alerts:
+          - exp_labels: {{severity: warning, instance: box, job: threadtop}}
+            exp_annotations: {{summary: "threadtop on box has not looked at threads for a minute"}}
+          - exp_labels: {{severity: warning, instance: gone, job: threadtop}}
+            exp_annotations: {{summary: "threadtop on gone has not looked at threads for a minute"}}
+"""
+
+
+def test_promtool_accepts_the_rules_and_the_configuration() -> None:
+    """The files that the README shows are what Prometheus takes."""
+    for kind, file in (("rules", RULES), ("config", EXAMPLES / "prometheus.yml")):
+        done = subprocess.run(["promtool", "check", kind, file], capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_alerts_fire(tmp_path: Path) -> None:
+    """Each alert fires for what it is for, through a gap of a scrape or two, and observations fire none."""
+    file = tmp_path / "fires.yml"
+    file.write_text(FIRES.format(rules=RULES), encoding="utf-8")
+    done = subprocess.run(["promtool", "test", "rules", file], capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr).decode()
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextmanager
+def prometheus(folder: Path, target: str) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
+    """Prometheus with the README's configuration, but scraping ``target`` each second; gives its query function."""
+    text = (EXAMPLES / "prometheus.yml").read_text(encoding="utf-8")
+    config = folder / "prometheus.yml"
+    config.write_text(text.replace("127.0.0.1:9878", target).replace("15s", "1s"), encoding="utf-8")
+    shutil.copy(RULES, folder)
+    port = free_port()
+    command = [
+        "prometheus",
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--log.level=error",
+    ]
+
+    def query(expression: str) -> list[dict[str, Any]]:
+        """The instant vector of an expression; [] while it is starting."""
+        url = f"http://127.0.0.1:{port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+        try:
+            with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+                found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+        except urllib.error.URLError:
+            return []
+        return found
+
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield query
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
+
+
+def until(query: Callable[[str], list[dict[str, Any]]], expression: str) -> list[dict[str, Any]]:
+    """The result of a query once there is one."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := query(expression)) and time.monotonic() < deadline:
+        time.sleep(0.25)
+    assert found, f"Prometheus never had {expression}"
+    return found
+
+
+def value(found: list[dict[str, Any]]) -> float:
+    """The value of the one series found."""
+    [series] = found
+    return float(series["value"][1])
+
+
+def run_s(pid: int) -> float:
+    """CPU seconds of a process with one thread, as the kernel says it."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9
+
+
+def test_prometheus_scrapes_what_a_spinner_does(tmp_path: Path) -> None:
+    """Prometheus takes OpenMetrics, and its rates of a program that wants a core all the time add up to one core."""
+    groups = tmp_path / "groups.toml"
+    groups.write_text(GROUPS, encoding="utf-8")
+    with ExitStack() as stack:
+        spin = [sys.executable, PROGRAMS / "spin.py", "0"]
+        spinner = stack.enter_context(subprocess.Popen(spin, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        stack.callback(spinner.kill)
+        assert spinner.stdout is not None
+        spinner.stdout.readline()
+        four = [sys.executable, PROGRAMS / "gil.py", "four", str(PATIENCE_S * 3)]
+        pool = stack.enter_context(subprocess.Popen(four, stdout=subprocess.PIPE))
+        stack.callback(pool.kill)
+        ran_before_s = run_s(spinner.pid)
+        exporter = exporting("--listen", "127.0.0.1:0", "--groups", str(groups))
+        _, url = stack.enter_context(exporter)
+        target = url.removeprefix("http://").removesuffix("/metrics")
+        query = stack.enter_context(prometheus(tmp_path, target))
+
+        assert value(until(query, f'up{{instance="{target}"}}')) == 1.0
+        assert until(query, 'threadtop_cpu_seconds_total{group="spinner"} > 10')
+        wanted = 'rate({}_total{{group="spinner", threads="main"}}[8s])'
+        cpu, queued = (wanted.format(f"threadtop_{name}_seconds") for name in ("cpu", "run_queue"))
+        cores = value(until(query, f"{cpu} + {queued}"))
+        assert cores == pytest.approx(1.0, abs=0.1)
+
+        counted_s = value(query('threadtop_cpu_seconds_total{group="spinner"}'))
+        assert 10 < counted_s <= run_s(spinner.pid) - ran_before_s + 0.5
+
+        assert until(query, 'threadtop_findings{group="pool", rule="gil-bound", severity="problem"} >= 1')
+        held = value(until(query, 'sum(rate(threadtop_gil_held_seconds_total{group="pool"}[8s])) > 0.5'))
+        assert held == pytest.approx(1.0, abs=0.3)
+
+        assert not query('{__name__=~"threadtop_.*_created"}')
+        [build] = until(query, "threadtop_build_info")
+        assert build["metric"]["version"]
+        assert value(query("threadtop_pass_age_seconds")) < PATIENCE_S
+        metadata = f"http://{target}/metrics"
+        asks = urllib.request.Request(metadata, headers={"Accept": "application/openmetrics-text"})
+        with urllib.request.urlopen(asks, timeout=PATIENCE_S) as answer:  # noqa: S310 on the loopback
+            assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+
+
+@pytest.mark.skipif(shutil.which("prometheus-node-exporter") is None, reason="needs prometheus-node-exporter (Debian)")
+def test_node_exporter_serves_the_file(tmp_path: Path) -> None:
+    """The real node_exporter reads the file without an error, and serves what is in it, counters as counters."""
+    with ExitStack() as stack:
+        stack.enter_context(exporting("--textfile", str(tmp_path / "threadtop.prom"), at="writes"))
+        port = free_port()
+        command = [
+            "prometheus-node-exporter",
+            "--collector.disable-defaults",
+            "--collector.textfile",
+            f"--collector.textfile.directory={tmp_path}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ]
+        process = stack.enter_context(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+        stack.callback(process.kill)
+        deadline = time.monotonic() + PATIENCE_S
+        body = ""
+        while "threadtop_pass_interval_seconds" not in body and time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S) as answer:
+                    body = answer.read().decode()
+            except urllib.error.URLError:
+                time.sleep(0.1)
+    assert "node_textfile_scrape_error 0" in body
+    assert "# TYPE threadtop_cpu_seconds_total counter" in body
+    assert 'threadtop_threads{group="' in body
+
+
+def test_promtool_checks_what_is_served() -> None:
+    """A scrape of this machine passes the real linter."""
+    with exporting("--listen", "127.0.0.1:0") as (_, url):
+        deadline = time.monotonic() + PATIENCE_S
+        body = b""
+        while b"threadtop_pass_interval_seconds" not in body and time.monotonic() < deadline:
+            with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310 on the loopback
+                body = answer.read()
+    done = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
