@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
@@ -28,7 +29,7 @@ from threadtop.sample import (
 from threadtop.snapshot import Finding, Sureness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 MOST_NUMBER: Final = 1e20  # beyond all that 64 bits hold
 _PYTHON: Final = (None, False, True)
@@ -88,6 +89,14 @@ def gil_moments(gil: GilSample) -> bytes:
     return zlib.compress(dumped(rows).encode(), 1)
 
 
+def _gil_tallies(rows: Mapping[int, tuple[int, ...]], split: int) -> dict[int, GilTally]:
+    """What of rows, all of one width, are tallies; there are many: they are made as GilTally itself would make them."""
+    if len(next(iter(rows.values()), (0,) * GIL_WIDTH)) != GIL_WIDTH:
+        raise ValueError(len(rows))
+    new = tuple.__new__
+    return {tid: new(GilTally, (_PYTHON[row[0]], *row[1:split])) for tid, row in rows.items() if row[0] >= 0}
+
+
 def gil_sample(facts: str, rows: Mapping[int, tuple[int, ...]], moments: bytes | None) -> GilSample:
     """What these were made of; raises RecordingError."""
     split = len(GilTally._fields)
@@ -101,7 +110,7 @@ def gil_sample(facts: str, rows: Mapping[int, tuple[int, ...]], moments: bytes |
         return _record(
             GilSample,
             said,
-            threads={tid: GilTally(_PYTHON[row[0]], *row[1:split]) for tid, row in rows.items() if row[0] >= 0},
+            threads=_gil_tallies(rows, split),
             sleeps={tid: SleepTally(*row[split + 1 :]) for tid, row in rows.items() if row[split]},
             moments=tuple(
                 _checked(GilMoment(said["at_ns"] + after_ns, tuple(holders), tuple(asleep)))
@@ -129,17 +138,35 @@ def wait_facts(waits: WaitSample) -> str:
     return dumped({**facts, "kinds": KINDS})
 
 
+class _WaitTallies(Mapping[int, WaitTally]):
+    """Tallies that are made as they are asked for: of most threads nobody asks."""
+
+    def __init__(self, kinds: tuple[Any, ...], rows: Mapping[int, tuple[int, ...]]) -> None:
+        """Of rows, all of one width: looks, then the weight of each kind; raises ValueError for another width."""
+        if len(next(iter(rows.values()), (0, *kinds))) != 1 + len(kinds):
+            raise ValueError(len(kinds))
+        self._kinds = kinds
+        self._rows = rows
+
+    def __getitem__(self, tid: int) -> WaitTally:
+        row = self._rows[tid]
+        weights = {kind: weight for kind, weight in zip(self._kinds, row[1:], strict=True) if weight}
+        return WaitTally(row[0], weights)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
 def wait_sample(facts: str, rows: Mapping[int, tuple[int, ...]]) -> WaitSample:
     """What these were made of; raises RecordingError."""
 
     def made() -> WaitSample:
         said = json.loads(facts)
         kinds: tuple[Any, ...] = tuple(map(_text, said.pop("kinds")))
-        threads = {
-            tid: WaitTally(row[0], {kind: weight for kind, weight in zip(kinds, row[1:], strict=True) if weight})
-            for tid, row in rows.items()
-        }
-        return _record(WaitSample, said, threads=threads)
+        return _record(WaitSample, said, threads=_WaitTallies(kinds, rows))
 
     return _made("waits", made)
 
