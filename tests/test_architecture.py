@@ -100,6 +100,7 @@ PURE = (
     "meaning.py",
     "moment.py",
     "recording/facts.py",
+    "recording/packing.py",
     "recording/format.py",
     "recording/times.py",
     "waits.py",
@@ -206,7 +207,7 @@ IMPURE = {"os", "time", "threading", "socket", "subprocess", "psutil", "sys", "p
 ALLOWED = {
     ("sample.py", "os"),  # the sizes of a page and a tick, which are constants of the machine
     ("procfs/pagemap.py", "sys"),  # its byte order
-    ("recording/facts.py", "sys"),
+    ("recording/packing.py", "sys"),
 }
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from recorded import change, error_of, script, written
+from threadtop.errors import RecordingError
+from threadtop.recording.replay import Replay
 
 SEEDS = 200
 
@@ -72,6 +74,14 @@ HOSTILE = [
     "UPDATE findings SET more = '{}'",
     "UPDATE findings SET title = 7",
     "UPDATE explanations SET text = 7",
+    "UPDATE process_samples SET state = '\x1b[2J'",
+    "UPDATE thread_samples SET state = ''",
+    "UPDATE thread_samples SET state = 'SS'",
+    "UPDATE thread_samples SET wchan = '\x1b[2J'",
+    "UPDATE findings SET kind = '\x1b[2J'",
+    "UPDATE findings SET grade = 'very'",
+    """UPDATE looks SET facts = replace(facts, '"exact"', '"sure"') WHERE kind = 'gil'""",
+    """UPDATE looks SET facts = replace(facts, '"mutex"', '"padlock"') WHERE kind = 'locks'""",
     "UPDATE users SET name = 7.5",
     "UPDATE users SET uid = 'x'",
     "UPDATE meta SET value = NULL",
@@ -171,3 +181,20 @@ def test_flipped_bytes_never_end_in_a_traceback(whole: Path, tmp_path: Path) -> 
         path.write_bytes(damaged)
         told += bool(error_of(path, seeks=(9, 2)))
     assert SEEDS / 10 < told < SEEDS
+
+
+def test_ticks_behind_damage_can_be_read(copy: Path) -> None:
+    """One tick is damaged: that is told as it is reached, and reading goes on with the next."""
+    change(copy, "UPDATE ticks SET host = '{}' WHERE tick = 6")
+    replay = Replay(copy)
+    shots, errors = [], []
+    for _ in range(len(replay)):
+        try:
+            shots.append(replay.read(None))  # type: ignore[arg-type]
+        except RecordingError as error:
+            errors.append(str(error))
+    replay.close()
+    assert [error.partition(";")[0] for error in errors] == ["the recording is damaged (host)"]
+    assert [shot.time for shot in shots if shot] == [
+        moment.sample.time for moment in script() if moment.sample.at_ns != 5 * 10**9
+    ]

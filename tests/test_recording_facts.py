@@ -1,9 +1,8 @@
-"""What stands in a recording as JSON and packed, by values: there and back it is equal, and damage is told as such."""
+"""What stands in a recording as JSON, by values: there and back it is equal, and damage is told as such."""
 
 from __future__ import annotations
 
 import json
-import struct
 import zlib
 
 import pytest
@@ -14,102 +13,12 @@ from threadtop.blocked import BlockedOn, LatelyLock, LockSample, LocksSample, Lo
 from threadtop.errors import RecordingError
 from threadtop.procfs.reasons import KINDS
 from threadtop.recording import facts
+from threadtop.recording.packing import MOST_BYTES
 from threadtop.sample import CgroupSample, CpuTimes, GilMoment, GilSample, SleepTally, WatchCost
 from threadtop.snapshot import Finding
 
 BYTES_NAME = b"caf\xe9 \x1b[2J\n".decode("utf-8", "surrogateescape")
 HIGH = 0xFFFF_FFFF_FFFF_F000  # an address of 64 bits
-ROWS = {7: (1, 2), 3: (4, -5), 9: (0, 0)}
-
-
-def again(now: dict[int, tuple[int, ...]], before: dict[int, tuple[int, ...]], width: int = 2) -> object:
-    """Rows there and back, in their order."""
-    return list(facts.unpacked(facts.packed(now, before, width), before).items())
-
-
-def blob(*integers: int) -> bytes:
-    """Integers of 64 bits as they stand in a recording."""
-    return zlib.compress(struct.pack(f"<{len(integers)}q", *integers))
-
-
-# -- rows of integers --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("now", "before"),
-    [
-        ({}, {}),
-        (ROWS, {}),
-        (ROWS, ROWS),
-        ({**ROWS, 3: (9, 9)}, ROWS),
-        ({**ROWS, 3: (-9, 2**61)}, ROWS),
-        ({7: (1, 2)}, ROWS),
-        ({}, ROWS),
-        ({**ROWS, 4194304: (-(2**61), 8)}, ROWS),
-        ({tid: (tid, -tid) for tid in range(1, 40_000)}, {}),
-    ],
-    ids=["empty", "new", "same", "changed", "less", "gone", "all gone", "one more", "many"],
-)
-def test_rows_come_back_as_they_were_in_their_order(
-    now: dict[int, tuple[int, ...]], before: dict[int, tuple[int, ...]]
-) -> None:
-    """New, changed and gone threads, with differences below zero: what is read is what was written."""
-    assert again(now, before) == list(now.items())
-
-
-def test_rows_of_before_are_left_alone() -> None:
-    """The rows that differences are taken from stand in another tick: they are not changed by reading."""
-    before = dict(ROWS)
-    facts.unpacked(facts.packed({3: (8, 8)}, before, 2), before)
-    assert before == ROWS
-
-
-def test_rows_that_moved_alike_take_little_room() -> None:
-    """Threads at rest whose looks all grew by the same are the rule: a thousand take less than 4 kB."""
-    before = {tid: (1, 500 + tid, 7, 0, 0, 3, 91, 0) for tid in range(2000, 3000)}
-    now = {tid: (row[0], row[1] + 3, *row[2:6], row[6] + 12, row[7]) for tid, row in before.items()}
-    assert len(facts.packed(now, before, 8)) < 4000
-
-
-def test_packed_integers_are_little_endian_wherever_they_are_written() -> None:
-    """A recording may be read on another machine: width, counts, steps of tids and columns, low bytes first."""
-    packed = zlib.decompress(facts.packed({5: (258, -1)}, {}, 2))
-    assert struct.unpack("<6q", packed) == (2, 1, 0, 5, 258, -1)
-
-
-@pytest.mark.parametrize(
-    "damaged",
-    [
-        b"",
-        b"no deflate",
-        facts.packed(ROWS, {}, 2)[:-1],
-        facts.packed(ROWS, {}, 2)[: len(facts.packed(ROWS, {}, 2)) // 2],
-        facts.packed(ROWS, {}, 2) + b"more",
-        zlib.compress(b""),
-        zlib.compress(b"12345"),
-        blob(2, 1),
-        blob(2, 1, 0),
-        blob(2, 1, 0, 7, 1),
-        blob(2, 1, 0, 7, 1, 2, 3),
-        blob(-2, 1, 0, 7),
-        blob(2, -1, 0),
-        blob(2, 0, -1),
-        blob(0, 2, 0, 7, 1),
-        blob(2**40, 2**40, 0),
-        zlib.compress(bytes(facts.MOST_BYTES + 8)),
-    ],
-)
-def test_damaged_rows_are_told_as_such(damaged: bytes) -> None:
-    """Cut, garbage, more than was written, widths and counts that do not fit, more than a machine can have."""
-    with pytest.raises(RecordingError, match=r"damaged \(tallies\)"):
-        facts.unpacked(damaged, {})
-
-
-def test_rows_of_another_width_than_those_before_are_damage() -> None:
-    """Differences are of the same columns: a row is never made of half of them."""
-    with pytest.raises(RecordingError, match="damaged"):
-        facts.unpacked(facts.packed({7: (1, 2, 3)}, {}, 3), {7: (1, 2)})
-
 
 # -- samples -----------------------------------------------------------------------------------
 
@@ -124,7 +33,7 @@ GIL = gil(
 )
 ESTIMATE = GIL._replace(
     grade="estimate",
-    why_not=f"ptrace_scope {BYTES_NAME}",
+    why_not="ptrace_scope 1 \u2013 no",
     remedy="be root",
     moments=(),
     holder_call=None,
@@ -195,9 +104,9 @@ def test_costs_come_back() -> None:
 def test_a_finding_comes_back() -> None:
     """Its columns, evidence, threads and command."""
     whole = Finding(
-        "gil-bound", 100, 1000, BYTES_NAME, "title", "why", (("a", "1 %"),), "likely", 61.5, (7, 8), "threadtop"
+        "gil-bound", 100, 1000, BYTES_NAME, "title", "why", (("a", "1 %"),), "sampled", 61.5, (7, 8), "threadtop"
     )
-    columns = ("gil-bound", 100, 1000, BYTES_NAME, 61.5, "likely", "title")
+    columns = ("gil-bound", 100, 1000, BYTES_NAME, 61.5, "sampled", "title")
     assert facts.finding(columns, "why", facts.finding_more(whole)) == whole
 
 
@@ -211,7 +120,7 @@ MAKERS = {
     "gil_places": facts.places,
     "host": facts.host_sample,
     "cost": facts.costs,
-    "findings": lambda said: facts.finding(("k", 1, 2, "p", 1.0, "likely", "t"), "e", said),
+    "findings": lambda said: facts.finding(("k", 1, 2, "p", 1.0, "sampled", "t"), "e", said),
 }
 WHOLE = {
     "gil": facts.gil_facts(GIL),
@@ -223,7 +132,7 @@ WHOLE = {
     "host": facts.host_facts(host_sample(cgroup=CgroupSample(1.5, 9, 2))),
     "cost": facts.cost_facts(COST, ("note",), WatchCost(1, 2.0), WatchCost(3, 4.0)),
     "findings": facts.finding_more(
-        Finding("k", 1, 2, "p", "t", "e", (("name", "figure"),), "likely", 1.0, (7,), "command")
+        Finding("k", 1, 2, "p", "t", "e", (("name", "figure"),), "sampled", 1.0, (7,), "command")
     ),
 }
 
@@ -258,9 +167,16 @@ def test_numbers_that_are_none_are_damage(wrong: object) -> None:
             facts.host_sample(json.dumps(_with(json.loads(WHOLE["host"]), path, wrong)))
 
 
+def test_our_own_words_cannot_steer_a_terminal() -> None:
+    """Why something is not known is shown as it stands: in a hostile file it might be escape sequences."""
+    said = json.loads(WHOLE["locks"]) | {"why_not": "no\x1b[2J", "remedy": "be\nroot"}
+    found = facts.locks_sample(json.dumps(said))
+    assert (found.why_not, found.remedy) == ("no?[2J", "be?root")
+
+
 def test_moments_that_unpack_to_more_than_a_machine_has_are_damage() -> None:
     """A few kilobytes may name a gigabyte: that is not unpacked."""
-    bomb = zlib.compress(b"[" + b" " * facts.MOST_BYTES + b"]")
+    bomb = zlib.compress(b"[" + b" " * MOST_BYTES + b"]")
     assert len(bomb) < 100_000
     with pytest.raises(RecordingError, match=r"damaged \(gil\)"):
         facts.gil_sample(facts.gil_facts(GIL), {}, bomb)

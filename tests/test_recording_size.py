@@ -37,7 +37,7 @@ def hour(ticks: int = TICKS) -> Iterator[Moment]:
     gils = {tid: GilTally(True, 0, 0, 0, 0, 0, 0) for tid in server}
     for tick in range(ticks):
         at_ns = tick * SECOND_NS
-        ran = [100 + (tick * 7 + at * 17 + noise(3)) % THREADS for at in range(ACTIVE)]
+        ran = {100 + (tick * 7 + at * 17 + noise(3)) % THREADS for at in range(ACTIVE)}
         for tid in ran:
             was = server[tid]
             server[tid] = was._replace(
@@ -47,7 +47,7 @@ def hour(ticks: int = TICKS) -> Iterator[Moment]:
                 stime_ticks=was.stime_ticks + noise(20),
                 vol=(was.vol or 0) + noise(2000),
                 invol=(was.invol or 0) + noise(100),
-                state="RS"[noise(2)],
+                state="SSSD"[noise(4)],
                 last_cpu=noise(64),
                 wchan=("futex_wait_queue", "ep_poll", None)[noise(3)],
                 at_ns=at_ns + noise(20_000_000),
@@ -55,9 +55,9 @@ def hour(ticks: int = TICKS) -> Iterator[Moment]:
         for tid in range(100 + tick % 40, 100 + THREADS, 40):  # those that were read again in their turn
             server[tid] = server[tid]._replace(at_ns=at_ns + noise(20_000_000))
         for tid, tally in gils.items():
-            moved = noise(30) if tid in ran else 0
+            moved, looks, rounds = noise(30) if tid in ran else 0, 3 + noise(2), 97 + noise(6)
             gils[tid] = tally._replace(
-                looks=tally.looks + 3, held=tally.held + moved, blocked=tally.blocked + 100 - moved
+                looks=tally.looks + looks, held=tally.held + moved, blocked=tally.blocked + rounds - moved
             )
         for tid, one in waits.items():
             poll, lock = one.rounds.get("poll", 0) + 25, one.rounds.get("lock", 0) + (noise(9) if tid in ran else 0)

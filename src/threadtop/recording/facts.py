@@ -1,23 +1,18 @@
-"""What stands in a recording as JSON, and packed: samples to text and bytes, and back to equal samples; pure.
-
-Tallies of looks move for each thread that is looked at, also for those at rest: they are kept as differences to the
-tick before, column by column, which deflates to little where all have moved alike.
-"""
+"""What stands in a recording as JSON, and rows of integers: samples to these, and back to equal samples; pure."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 import zlib
-from array import array
+from collections.abc import Mapping
 from functools import lru_cache
-from operator import add
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
-from threadtop.blocked import BlockedOn, LatelyLock, LockSample, LocksSample, LockWait, WaitSample, WaitTally
+from threadtop.blocked import BlockedOn, LatelyLock, LockKind, LockSample, LocksSample, LockWait, WaitSample, WaitTally
 from threadtop.errors import RecordingError
 from threadtop.procfs.reasons import KINDS
+from threadtop.recording.packing import inflated
 from threadtop.sample import (
     CgroupSample,
     Cost,
@@ -26,17 +21,16 @@ from threadtop.sample import (
     GilMoment,
     GilSample,
     GilTally,
+    Grade,
     HostSample,
     SleepTally,
     WatchCost,
 )
-from threadtop.snapshot import Finding
+from threadtop.snapshot import Finding, Sureness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-MOST_BYTES: Final = 16_000_000  # of one packed value, unpacked: a file is not trusted to name its own size
-MOST_INTEGER: Final = 2**62 - 1
 MOST_NUMBER: Final = 1e20  # beyond all that 64 bits hold
 _PYTHON: Final = (None, False, True)
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
@@ -45,10 +39,13 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "bool": (bool,),
     "str": (str,),
     "None": (type(None),),
-    "Grade": (str,),
-    "LockKind": (str,),
-    "Sureness": (str,),
 }
+_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "Grade": get_args(Grade),
+    "LockKind": get_args(LockKind),
+    "Sureness": get_args(Sureness),
+}
+_OWN: Final = frozenset({"why_not", "remedy", "call", "status", "shared", "version", "machine", "holder_call"})
 _EACH: Final = re.compile(r"tuple\[(\w+), (?:\.\.\.|\1, \1)\]")
 Made = TypeVar("Made")
 Record = TypeVar("Record", bound=tuple[Any, ...])
@@ -56,84 +53,6 @@ Record = TypeVar("Record", bound=tuple[Any, ...])
 
 dumped: Final = json.JSONEncoder(separators=(",", ":")).encode
 """JSON of ASCII, which holds what is not UTF-8, too."""
-
-
-# -- rows of integers by thread ----------------------------------------------------------------
-
-
-def packed(rows: Mapping[int, Sequence[int]], before: Mapping[int, Sequence[int]], width: int) -> bytes:
-    """Rows of ``width`` integers by tid, as what changed since ``before``; those that are gone are named."""
-    changed = [tid for tid, row in rows.items() if before.get(tid) != row]  # in their order: sums depend on it
-    gone = sorted(before.keys() - rows.keys())
-    columns = array("q", [width, len(changed), len(gone), *_steps(changed), *_steps(gone)])
-    zeros = (0,) * width
-    olds = [before.get(tid, zeros) for tid in changed]
-    news = [rows[tid] for tid in changed]
-    for column in range(width):
-        columns.extend(new[column] - old[column] for new, old in zip(news, olds, strict=True))
-    return zlib.compress(_little(columns).tobytes(), 1)
-
-
-def unpacked(blob: bytes, before: Mapping[int, tuple[int, ...]]) -> dict[int, tuple[int, ...]]:
-    """The rows that ``packed`` was given, from those before; raises RecordingError."""
-    what, columns = "tallies", array("q")
-    try:
-        columns.frombytes(_inflated(blob))
-        width, count, gone_count = _little(columns)[:3]
-    except ValueError as error:
-        raise RecordingError.damaged(what) from error
-    names, body = columns[3 : 3 + count + gone_count], columns[3 + count + gone_count :]
-    if min(width - 1, count, gone_count) < 0 or len(names) != count + gone_count or len(body) != count * width:
-        raise RecordingError.damaged(what)
-    rows = dict(before)
-    zeros = (0,) * width
-    if len(next(iter(before.values()), zeros)) != width:
-        raise RecordingError.damaged(what)
-    for tid in _sums(names[count:]):
-        rows.pop(tid, None)
-    for at, tid in enumerate(_sums(names[:count])):
-        old = before.get(tid, zeros)
-        rows[tid] = tuple(map(add, body[at::count], old))
-    return rows
-
-
-def fitted(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """``row`` with no number beyond what fits, and of which no difference could."""
-    return tuple(max(-MOST_INTEGER, min(MOST_INTEGER, value)) if isinstance(value, int) else value for value in row)
-
-
-def _steps(values: Iterable[int]) -> list[int]:
-    steps, last = [], 0
-    for value in values:
-        steps.append(value - last)
-        last = value
-    return steps
-
-
-def _sums(steps: Iterable[int]) -> list[int]:
-    values, last = [], 0
-    for step in steps:
-        last += step
-        values.append(last)
-    return values
-
-
-def _little(integers: array[int]) -> array[int]:
-    """Low bytes first, on whatever machine."""
-    if sys.byteorder == "big":
-        integers.byteswap()
-    return integers
-
-
-def _inflated(blob: bytes) -> bytes:
-    try:
-        inflate = zlib.decompressobj()
-        found = inflate.decompress(blob, MOST_BYTES)
-    except zlib.error as error:
-        raise ValueError(str(error)) from error
-    if not inflate.eof or inflate.unused_data:
-        raise ValueError(len(found))
-    return found
 
 
 REREAD_WIDTH: Final = 2  # pid, read_ns
@@ -170,6 +89,14 @@ def gil_moments(gil: GilSample) -> bytes:
     return zlib.compress(dumped(rows).encode(), 1)
 
 
+def _gil_tallies(rows: Mapping[int, tuple[int, ...]], split: int) -> dict[int, GilTally]:
+    """What of rows, all of one width, are tallies; there are many: they are made as GilTally itself would make them."""
+    if len(next(iter(rows.values()), (0,) * GIL_WIDTH)) != GIL_WIDTH:
+        raise ValueError(len(rows))
+    new = tuple.__new__
+    return {tid: new(GilTally, (_PYTHON[row[0]], *row[1:split])) for tid, row in rows.items() if row[0] >= 0}
+
+
 def gil_sample(facts: str, rows: Mapping[int, tuple[int, ...]], moments: bytes | None) -> GilSample:
     """What these were made of; raises RecordingError."""
     split = len(GilTally._fields)
@@ -183,11 +110,11 @@ def gil_sample(facts: str, rows: Mapping[int, tuple[int, ...]], moments: bytes |
         return _record(
             GilSample,
             said,
-            threads={tid: GilTally(_PYTHON[row[0]], *row[1:split]) for tid, row in rows.items() if row[0] >= 0},
+            threads=_gil_tallies(rows, split),
             sleeps={tid: SleepTally(*row[split + 1 :]) for tid, row in rows.items() if row[split]},
             moments=tuple(
                 _checked(GilMoment(said["at_ns"] + after_ns, tuple(holders), tuple(asleep)))
-                for after_ns, holders, asleep in (json.loads(_inflated(moments)) if moments else ())
+                for after_ns, holders, asleep in (json.loads(inflated(moments)) if moments else ())
             ),
         )
 
@@ -211,17 +138,35 @@ def wait_facts(waits: WaitSample) -> str:
     return dumped({**facts, "kinds": KINDS})
 
 
+class _WaitTallies(Mapping[int, WaitTally]):
+    """Tallies that are made as they are asked for: of most threads nobody asks."""
+
+    def __init__(self, kinds: tuple[Any, ...], rows: Mapping[int, tuple[int, ...]]) -> None:
+        """Of rows, all of one width: looks, then the weight of each kind; raises ValueError for another width."""
+        if len(next(iter(rows.values()), (0, *kinds))) != 1 + len(kinds):
+            raise ValueError(len(kinds))
+        self._kinds = kinds
+        self._rows = rows
+
+    def __getitem__(self, tid: int) -> WaitTally:
+        row = self._rows[tid]
+        weights = {kind: weight for kind, weight in zip(self._kinds, row[1:], strict=True) if weight}
+        return WaitTally(row[0], weights)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
 def wait_sample(facts: str, rows: Mapping[int, tuple[int, ...]]) -> WaitSample:
     """What these were made of; raises RecordingError."""
 
     def made() -> WaitSample:
         said = json.loads(facts)
         kinds: tuple[Any, ...] = tuple(map(_text, said.pop("kinds")))
-        threads = {
-            tid: WaitTally(row[0], {kind: weight for kind, weight in zip(kinds, row[1:], strict=True) if weight})
-            for tid, row in rows.items()
-        }
-        return _record(WaitSample, said, threads=threads)
+        return _record(WaitSample, said, threads=_WaitTallies(kinds, rows))
 
     return _made("waits", made)
 
@@ -277,6 +222,8 @@ def finding(columns: Sequence[Any], explanation: str, more: str) -> Finding:
 
     def made() -> Finding:
         kind, pid, start_ticks, process, severity, grade, title = columns
+        if not kind.isprintable():
+            raise ValueError(kind)
         said = json.loads(more)
         evidence = tuple((_text(name), _text(figure)) for name, figure in said["evidence"])
         tids, command = tuple(said["tids"]), said["next_command"]
@@ -335,15 +282,23 @@ def costs(facts: str) -> tuple[Cost, tuple[str, ...], WatchCost | None, WatchCos
 
 
 def _record(kind: Callable[..., Record], said: Mapping[str, Any], **more: object) -> Record:
-    """A record of what was said, if that is of its types."""
-    return _checked(kind(**said, **more))
+    """A record of what was said, if that is of its types; raises TypeError."""
+    plain = {key: _printable(said[key]) for key in _OWN & said.keys()}
+    return _checked(kind(**{**said, **plain, **more}))
+
+
+def _printable(value: object) -> object:
+    """Our own words, which are shown as they are, without what could steer a terminal."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(character if character.isprintable() else "?" for character in value)
 
 
 def _checked(record: Record) -> Record:
     """``record``, if its plain fields, and those of many plain values, are of their types; raises TypeError."""
     for value, (allowed, is_many) in zip(record, _shape(type(record)), strict=True):
         for one in value if is_many else (value,):
-            if allowed and type(one) not in allowed:
+            if allowed and type(one) not in allowed and one not in allowed:
                 raise TypeError(one)
             if isinstance(one, (int, float)) and not -MOST_NUMBER < one < MOST_NUMBER:
                 raise TypeError(one)
@@ -351,8 +306,8 @@ def _checked(record: Record) -> Record:
 
 
 @lru_cache
-def _shape(kind: type) -> tuple[tuple[tuple[type, ...], bool], ...]:
-    """Of each field its types, none for one that is no plain value, and whether it holds many of these."""
+def _shape(kind: type) -> tuple[tuple[tuple[object, ...], bool], ...]:
+    """Of each field its types or words, none for one that is no plain value, and whether it holds many of these."""
     fields = []
     for name in kind._fields:  # type: ignore[attr-defined]
         hint = kind.__annotations__[name]
@@ -360,7 +315,8 @@ def _shape(kind: type) -> tuple[tuple[tuple[type, ...], bool], ...]:
         many = _EACH.fullmatch(said)
         names = (many[1] if many else said).split(" | ")
         known = all(one in _TYPES for one in names)
-        fields.append((tuple(each for one in names for each in _TYPES[one]) if known else (), many is not None))
+        types = tuple(each for one in names for each in _TYPES[one]) if known else _WORDS.get(said, ())
+        fields.append((types, many is not None))
     return tuple(fields)
 
 

@@ -24,7 +24,7 @@ CREATE TABLE ticks (
     is_key INTEGER NOT NULL,      -- 1: every process and thread has a row in this tick
     first_process_row INTEGER NOT NULL,  -- process_row and thread_row from which
     first_thread_row INTEGER NOT NULL,   -- the rows of this tick stand
-    rereads BLOB,                 -- packed (recording/facts.py), by tid: pid and read_ns of threads that were
+    rereads BLOB,                 -- packed (recording/packing.py), by tid: pid and read_ns of threads that were
                                   -- read again and had not changed
     host TEXT NOT NULL,           -- JSON: load, cpu and cores in seconds since boot, memory, pressure
     cost TEXT NOT NULL            -- JSON: what threadtop itself cost, and its notes
@@ -87,7 +87,8 @@ CREATE TABLE looks (              -- what was looked at besides: NULL where it n
     pid INTEGER NOT NULL,
     tid INTEGER NOT NULL,         -- 0 of the process
     facts TEXT,                   -- JSON
-    tallies BLOB,                 -- by thread, packed: recording/facts.py
+    tallies BLOB,                 -- by thread, packed (recording/packing.py): in the first row of a
+                                  -- pid since a key tick as they were, in others as differences to that
     moments BLOB                  -- JSON, deflated: who held the GIL when
 );
 CREATE TABLE explanations (explanation_id INTEGER PRIMARY KEY, text TEXT NOT NULL);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from threadtop.errors import RecordingError
 from threadtop.meaning import Meaning
 from threadtop.recording.reader import Recording
 
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from threadtop.moment import Moment
     from threadtop.snapshot import Snapshot
 
-# What a snapshot says comes from the ticks of the lenses' windows: 5 s, and the tick before them.
-WINDOW_NS: Final = 6_500_000_000
+# What a snapshot says comes from the ticks of the lenses' windows: 5 s, and half a tick before them; looks come a
+# little before their tick.
+WINDOW_NS: Final = 5_300_000_000
 LEAST_TICKS: Final = 3
 
 
@@ -38,10 +40,8 @@ class Replay:
         """The snapshot of the next tick, whatever is looked at; None at the end."""
         if self.at + 1 >= len(self):
             return None
-        if self._moments is None:
-            self._moments = self.recording.moments(self.at + 1, len(self))
         self.at += 1
-        return self._snapshot(next(self._moments))
+        return self._snapshot(self._next())
 
     def seek(self, index: int) -> list[Snapshot]:
         """The snapshot of a tick, or the nearest there is; before it come those that its shares and rates look back on.
@@ -49,15 +49,26 @@ class Replay:
         In these threads are not said to be blocked on anything, and locks are not told.
         """
         index = max(0, min(index, len(self) - 1))
-        start = self.recording.first_of(index, WINDOW_NS, LEAST_TICKS)
+        ticks = self.recording.ticks
+        gap_ns = ticks[index].at_ns - ticks[max(0, index - 1)].at_ns
+        start = self.recording.first_of(index, WINDOW_NS + max(0, gap_ns) // 2, LEAST_TICKS)
         self._meaning = Meaning()
         self._moments = self.recording.moments(start, len(self))
         self.at = index
         shots = []
         for _ in range(start, index):
-            sample = next(self._moments).sample
+            sample = self._next().sample
             shots.append(self._meaning.windows(sample, self._meaning.rates(sample)))
-        return [*shots, self._snapshot(next(self._moments))]
+        return [*shots, self._snapshot(self._next())]
+
+    def _next(self) -> Moment:
+        if self._moments is None:
+            self._moments = self.recording.moments(self.at, len(self))
+        try:
+            return next(self._moments)
+        except RecordingError:
+            self._moments = None  # the ticks behind what is damaged may be whole
+            raise
 
     def _snapshot(self, moment: Moment) -> Snapshot:
         shot = self._meaning.shares(moment.sample, self._meaning.rates(moment.sample), moment.gils)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
+from string import ascii_letters
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from threadtop.errors import RecordingError
 from threadtop.recording import facts
+from threadtop.recording.packing import unpacked
 from threadtop.recording.tables import text
 from threadtop.sample import ProcessSample, ThreadSample
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from threadtop.sample import GilSample
 
 Made = TypeVar("Made")
+Tallies: TypeAlias = dict[int, tuple[int, ...]]
+STATES: Final = frozenset(f"{ascii_letters}?")  # what the kernel may say, and what was not read
 
 
 class Late(Generic[Made]):
@@ -26,7 +30,7 @@ class Late(Generic[Made]):
     ``of`` is what of a file it is made of, besides rows of tallies.
     """
 
-    def __init__(self, make: Callable[[], Made], of: tuple[str, bytes | None]) -> None:
+    def __init__(self, make: Callable[[], Made], of: tuple[str, bytes | None] = ("", None)) -> None:
         """Not made yet."""
         self.of = of
         self._make: Callable[[], Made] | None = make
@@ -40,13 +44,16 @@ class Late(Generic[Made]):
 
 
 class State(NamedTuple):
-    """All that a moment is made of, after a tick; its dictionaries are never changed once they stand here."""
+    """All that a moment is made of, after a tick; its dictionaries are never changed once they stand here.
+
+    ``gil_rows`` and ``wait_rows`` are the tallies to which those of later ticks are told as differences.
+    """
 
     processes: dict[int, ProcessSample]
     gils: dict[int, Late[GilSample]]
-    gil_rows: dict[int, dict[int, tuple[int, ...]]]
+    gil_rows: dict[int, Late[Tallies]]
     waits: dict[int, Late[WaitSample]]
-    wait_rows: dict[int, dict[int, tuple[int, ...]]]
+    wait_rows: dict[int, Late[Tallies]]
     blocked: dict[tuple[int, int], BlockedOn]
     locks: dict[int, LocksSample]
     places: dict[int, tuple[tuple[int, int], ...]]
@@ -83,20 +90,15 @@ def after(state: State, rows: Rows, at_ns: int, *, is_key: bool) -> State:
     for _, kind, pid, tid, said, tallies, moments in rows.looks:
         _look(now, (kind, pid, tid), said, tallies, moments)
     if is_key:
-        _keep_same(state.gils, state.gil_rows, now.gils, now.gil_rows)
-        _keep_same(state.waits, state.wait_rows, now.waits, now.wait_rows)
+        _keep_same(state.gils, now.gils)
+        _keep_same(state.waits, now.waits)
     return now
 
 
-def _keep_same(
-    old: Mapping[int, Late[Made]],
-    old_rows: Mapping[int, dict[int, tuple[int, ...]]],
-    now: dict[int, Late[Made]],
-    rows: Mapping[int, dict[int, tuple[int, ...]]],
-) -> None:
-    """Where a watch had nothing new, what it found stays the object of before: lenses go by that."""
+def _keep_same(old: Mapping[int, Late[Made]], now: dict[int, Late[Made]]) -> None:
+    """Where a watch had nothing new (its ``at_ns`` is in it), it stays the object of before: lenses go by that."""
     for pid, was in old.items():
-        if pid in now and now[pid].of == was.of and rows[pid] == old_rows[pid]:
+        if pid in now and now[pid].of == was.of:
             now[pid] = was
 
 
@@ -114,11 +116,11 @@ def _look(now: State, of: tuple[str, int, int], said: str | None, tallies: bytes
         if kind == "blocked":
             now.blocked.pop((pid, tid), None)
     elif kind == "gil":
-        now.gil_rows[pid] = facts.unpacked(tallies or b"", now.gil_rows.get(pid, {}))
-        now.gils[pid] = Late(partial(facts.gil_sample, said, now.gil_rows[pid], moments), (said, moments))
+        tell = _tallies(now.gil_rows, pid, tallies)
+        now.gils[pid] = Late(lambda: facts.gil_sample(said, tell(), moments), (said, moments))
     elif kind == "waits":
-        now.wait_rows[pid] = facts.unpacked(tallies or b"", now.wait_rows.get(pid, {}))
-        now.waits[pid] = Late(partial(facts.wait_sample, said, now.wait_rows[pid]), (said, None))
+        tell = _tallies(now.wait_rows, pid, tallies)
+        now.waits[pid] = Late(lambda: facts.wait_sample(said, tell()), (said, None))
     elif kind == "blocked":
         now.blocked[pid, tid] = facts.blocked_on(said)
     elif kind == "locks":
@@ -127,26 +129,49 @@ def _look(now: State, of: tuple[str, int, int], said: str | None, tallies: bytes
         now.places[pid] = facts.places(said)
 
 
+def _tallies(firsts: dict[int, Late[Tallies]], pid: int, blob: bytes | None) -> Callable[[], Tallies]:
+    """What gives the tallies in ``blob``: the first since a key tick as they were, others as differences to those."""
+    first = firsts.get(pid)
+    if first is None:
+        first = firsts[pid] = Late(partial(unpacked, blob or b"", {}))
+        return first.get
+    return lambda: unpacked(blob or b"", first.get())
+
+
+def _threads(before: Mapping[int, ProcessSample], rows: Rows, at_ns: int) -> dict[int, dict[int, ThreadSample]]:
+    """The threads that a tick has something new of, by pid; raises RecordingError."""
+    threads: dict[int, dict[int, ThreadSample]] = {}
+    for row in rows.threads:
+        _, pid, tid, start, name, *counters, read_ns = row
+        made = ThreadSample._make((tid, start, text(name), *counters, at_ns + read_ns))
+        _check(made.state, made.wchan)
+        threads.setdefault(pid, {})[tid] = made
+    if rows.tick[1]:
+        for tid, reread in unpacked(rows.tick[1], {}).items():
+            with suppress(KeyError, ValueError):  # of a damaged file
+                pid, read_ns = reread
+                again = before[pid].threads[tid]._replace(at_ns=at_ns + read_ns)
+                threads.setdefault(pid, {})[tid] = again
+    return threads
+
+
+def _check(state: str, wchan: str | None = None) -> None:
+    """What the kernel says, and so is shown as it is, is what a kernel might say; raises RecordingError."""
+    if state not in STATES or not (wchan is None or wchan.isprintable()):
+        what = "a state"
+        raise RecordingError.damaged(what)
+
+
 def _processes(before: dict[int, ProcessSample], rows: Rows, at_ns: int, *, is_key: bool) -> dict[int, ProcessSample]:
     """The processes after a tick."""
     processes = {} if is_key else dict(before)
-    threads: dict[int, dict[int, ThreadSample]] = {}
+    threads = _threads(before, rows, at_ns)
     ended: dict[int, list[int]] = {}
     for _, pid, tid in rows.ended:
         if tid:
             ended.setdefault(pid, []).append(tid)
         else:
             processes.pop(pid, None)
-    for row in rows.threads:
-        _, pid, tid, start, name, *counters, read_ns = row
-        made_thread = ThreadSample._make((tid, start, text(name), *counters, at_ns + read_ns))
-        threads.setdefault(pid, {})[tid] = made_thread
-    if rows.tick[1]:
-        for tid, reread in facts.unpacked(rows.tick[1], {}).items():
-            with suppress(KeyError, ValueError):  # of a damaged file
-                pid, read_ns = reread
-                again = before[pid].threads[tid]._replace(at_ns=at_ns + read_ns)
-                threads.setdefault(pid, {})[tid] = again
     for row in rows.processes:
         _, pid, start, ppid, uid, name, command, kernel, state, cpu_ns, rss, vsize, read_ns = row
         old = before.get(pid)
@@ -158,6 +183,7 @@ def _processes(before: dict[int, ProcessSample], rows: Rows, at_ns: int, *, is_k
                 kept = _merged(old.threads, news, ended.get(pid, ()))
         else:
             kept = news
+        _check(state)
         made = ProcessSample(
             pid, start, ppid, uid, text(name), text(command), bool(kernel), state, cpu_ns, rss, vsize,
             at_ns + read_ns, kept,

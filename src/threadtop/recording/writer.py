@@ -17,6 +17,7 @@ from threadtop.errors import RecordingError
 from threadtop.recording import facts
 from threadtop.recording.commits import BUSY_S, Commits, is_busy
 from threadtop.recording.format import APPLICATION_ID, KEY_TICKS, TABLES, VERSION
+from threadtop.recording.packing import fitted, packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -249,7 +250,7 @@ class Writer:
         self._many("INSERT INTO ended VALUES (?,?,?)", ended)
         self._process_rows += len(process_rows)
         self._thread_rows += len(thread_rows)
-        return facts.packed(rereads, {}, facts.REREAD_WIDTH) if rereads else None
+        return packed(rereads, {}, facts.REREAD_WIDTH) if rereads else None
 
     def _forget_absent(self, sample: Sample) -> None:
         """Keep no numbers of what is gone; explanations, in which there are figures, are written anew."""
@@ -354,21 +355,21 @@ class Writer:
     def _many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
             if self._is_wide:
-                rows = [facts.fitted(row) for row in rows]
+                rows = [fitted(row) for row in rows]
             self._connection.executemany(statement, rows)
 
     def _packed(
         self,
         pid: int,
         rows: Mapping[int, tuple[int, ...]],
-        before: dict[int, Mapping[int, tuple[int, ...]]],
+        firsts: dict[int, Mapping[int, tuple[int, ...]]],
         width: int,
     ) -> bytes:
-        """The tallies of a process as what changed since ``before``, where they then stand."""
+        """The tallies of a process, as differences to the ``firsts`` since a key tick; for these, as they are."""
         if self._is_wide:
-            rows = dict(facts.fitted((tid, facts.fitted(row))) for tid, row in rows.items())
-        blob = facts.packed(rows, before.get(pid, {}), width)
-        before[pid] = rows
+            rows = dict(fitted((tid, fitted(row))) for tid, row in rows.items())
+        blob = packed(rows, firsts.get(pid, {}), width)
+        firsts.setdefault(pid, rows)
         return blob
 
 
