@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MOST_NUMBER: Final = 1e20  # beyond all that 64 bits hold
 _PYTHON: Final = (None, False, True)
+_CODES: Final = {is_python: code for code, is_python in enumerate(_PYTHON)}
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "int": (int,),
     "float": (float, int),
@@ -68,7 +69,7 @@ def gil_rows(gil: GilSample) -> dict[int, tuple[int, ...]]:
     none = (0,) * (1 + len(SleepTally._fields))
     for tid, tally in gil.threads.items():
         sleeps = gil.sleeps.get(tid)
-        rows[tid] = (_PYTHON.index(tally.is_python), *tally[1:], *(none if sleeps is None else (1, *sleeps)))
+        rows[tid] = (_CODES[tally[0]], *tally[1:], *(none if sleeps is None else (1, *sleeps)))
     for tid in gil.sleeps.keys() - gil.threads.keys():
         rows[tid] = (-1, *(0,) * (len(GilTally._fields) - 1), 1, *gil.sleeps[tid])
     return rows

@@ -54,10 +54,11 @@ class Looks:
             tallies = self._packed((kind, waits.pid), facts.wait_rows(waits), facts.WAITS_WIDTH, is_wide=is_wide)
             return facts.wait_facts(waits), tallies, None
         locks: LocksSample = said
-        body = facts.locks_body(locks, self._firsts.get((kind, locks.pid), {}))
-        if (kind, locks.pid) not in self._firsts:
-            self._firsts[kind, locks.pid] = facts.lock_places(locks)
-        return facts.locks_facts(locks), None, body
+        places = self._firsts.get((kind, locks.pid), {})
+        if 2 * sum(map(places.__contains__, locks.locks)) >= len(locks.locks) and places:
+            return facts.locks_facts(locks), None, facts.locks_body(locks, places)
+        self._firsts[kind, locks.pid] = facts.lock_places(locks)
+        return facts.locks_facts(locks), b"", facts.locks_body(locks, {})
 
     def _packed(self, of: tuple[str, int], rows: Mapping[int, tuple[int, ...]], width: int, *, is_wide: bool) -> bytes:
         """Tallies as differences to the first since a key tick; these as they are."""

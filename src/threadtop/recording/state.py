@@ -125,11 +125,12 @@ def _look(now: State, of: tuple[str, int, int], said: str | None, tallies: bytes
     elif kind == "blocked":
         now.blocked[pid, tid] = facts.blocked_on(said)
     elif kind == "locks":
-        first = now.first_locks.get(pid)
+        first = now.first_locks.get(pid) if tallies is None else None
         now.locks[pid] = Late(
             lambda: facts.locks_sample(said, moments, first.get() if first is not None else None), (said, moments)
         )
-        now.first_locks.setdefault(pid, now.locks[pid])
+        if first is None:
+            now.first_locks[pid] = now.locks[pid]
     elif kind == "gil_places":
         now.places[pid] = facts.places(said)
 
