@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from builders import NOON, host_sample, process_sample, ran, sample, thread_sample
+from builders import host_sample, process_sample, ran, sample, thread_sample
 from recorded import recorded
 from test_schema import complaints
 from threadtop import diff_command
 from threadtop.cli import main
 from threadtop.diff_command import readings, windows
-from threadtop.errors import UsageError
 from threadtop.recording import format as file_format
 from threadtop.snapshot import Finding
 
@@ -292,13 +291,26 @@ def test_a_process_on_neither_side(phases: str, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err.startswith("threadtop: process 7 is on neither side; ")
 
 
-def test_moments_before_the_recording_are_near_its_start() -> None:
-    """A second is no matter: clocks as text are cut."""
-    series = diff_command._Documents.__new__(diff_command._Documents)
-    series.name, series.begin, series.ends = "a", NOON, [NOON + 1, NOON + 2]
-    asked = diff_command.parse(["a", "--at", "11:59:58"])
-    with pytest.raises(UsageError, match=r"^--at: there is nothing of that moment in a; it goes from 2026-01-01T12"):
-        diff_command._moments(series, asked)
+def test_moments_near_its_ends_are_in_it(phases: str, difference: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
+    """A second before or after is no matter: clocks as text are cut.  Further off, it is said what there is."""
+    found = difference(phases, "--at", "11:59:59", "--and", "12:00:21")
+    assert [found[name]["begin"][14:19] for name in ("before", "after")] == ["00:00", "00:10"]
+    assert main(["diff", phases, "--at", "11:59:58"]) == 2
+    said = "it goes from 2026-01-01T12:00:00Z to 2026-01-01T12:00:20Z (20 s)"
+    assert capsys.readouterr().err == f"threadtop: --at: there is nothing of that moment in {phases}; {said}\n"
+
+
+def test_means_are_differences_of_counters(tmp_path: Path, difference: Callable[..., dict[str, Any]]) -> None:
+    """However long each tick was and whatever a thread did in it: from its first counters to its last."""
+    worker, samples, at_s = thread_sample(101, name="worker"), [], 0.0
+    for gap_s, run_ms, vol in ((0, 0, 0), (0.25, 200, 9), (1, 100, 0), (3, 0, 0), (0.5, 500, 700), (2, 1, 1)):
+        at_s += gap_s
+        worker = ran(worker, at_s, run_ms=run_ms, wait_ms=run_ms / 2, vol=vol)
+        samples.append(sample(at_s, process_sample(100, ran(SERVER, at_s), worker, at_ns=round(at_s * 1e9))))
+    rest = recorded(tmp_path / "rest.ttr", *ticks([0, 0], start_s=100))
+    found = difference(str(recorded(tmp_path / "a.ttr", *samples)), str(rest), "--no-threads")
+    figures = found["changed"][0]["before"]
+    assert (figures["wait_pct"], figures["vol_per_s"]) == (round(400.5 / 67.5, 2), round(710 / 6.75, 2))
 
 
 @pytest.mark.parametrize("kind", [[], ["--json"]], ids=["text", "json"])

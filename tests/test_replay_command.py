@@ -19,6 +19,7 @@ def test_what_it_takes() -> None:
     asked = replay_command.parse(["a.ttr", "--at", "-30s", "--speed", "4", "--sort", "wait", "--theme", "mono"])
     assert (asked.file, asked.at, asked.speed) == (Path("a.ttr"), Named("end", 30.0), 4.0)
     assert (asked.options.sort, asked.options.theme) == ("wait_pct", "mono")
+    assert replay_command.parse(["-o", "wait", "a.ttr"]).file == Path("a.ttr")
     plain = replay_command.parse(["a.ttr"])
     assert (plain.at, plain.speed, plain.options) == (None, 1.0, cli.Options())
 
@@ -28,8 +29,9 @@ def test_what_it_takes() -> None:
     [
         (["a.ttr", "--json"], "threadtop export FILE"),
         (["a.ttr", "-b", "--csv"], "threadtop export FILE"),
-        (["a.ttr", "-d", "5"], "threadtop export FILE"),
-        (["a.ttr", "4211"], "threadtop export FILE"),
+        (["a.ttr", "-d", "5"], "threadtop replay --help"),
+        (["a.ttr", "4211"], "threadtop replay --help"),
+        (["a.ttr", "--pane", "files"], "Enter opens a process"),
         (["a.ttr", "--explain"], "threadtop export FILE"),
         (["a.ttr", "--speed", "fast"], "try --speed 4"),
         (["a.ttr", "--speed", "0"], "try --speed 4"),

@@ -74,7 +74,7 @@ def started(mode: str) -> Iterator[Told]:
 def live() -> Iterator[source.LiveSource]:
     """The machine it runs on; a window so long that all looks count."""
     made = source.live()
-    made._time_lens = TimeLens(window_s=120)
+    made._meaning.time = TimeLens(window_s=120)
     yield made
     made.close()
 

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from threadtop import __version__, fields, filters, outputs, targets, text
+from threadtop import __version__, fields, filters, outputs, targets
 from threadtop import arguments as values
 from threadtop.arguments import seconds as seconds  # noqa: PLC0414 threadtop gil finds it here
 from threadtop.errors import EXIT_FAILURE, EXIT_OK, TargetError, ThreadtopError, UsageError
@@ -282,7 +282,7 @@ def _run(arguments: Sequence[str]) -> int:
         return code
     options, name, list_fields = parse(arguments)
     if list_fields:
-        print("\n".join(field_lines()))
+        print("\n".join(fields.lines()))
         return EXIT_OK
     if options.schema:
         from threadtop import schema  # noqa: PLC0415 what reads /proc does without
@@ -398,12 +398,3 @@ def _attached(options: Options, name: str | None) -> Options:
     if options.pids is not None:
         return replace(options, pids=frozenset(targets.thread_group(reader, pid) for pid in options.pids))
     return options
-
-
-def field_lines() -> list[str]:
-    """The columns with their keys, aliases and meaning, as -O prints them."""
-    lines = []
-    for field in fields.FIELDS:
-        names = ", ".join(dict.fromkeys((field.key, *field.aliases)))
-        lines.append(f"{text.fit(field.title, 8)} {text.fit(names, 34)} {field.help}")
-    return lines

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from threadtop.snapshot import Row, Snapshot
 
 OVER_S: Final = 10.0  # how much of a recording one moment is
-MOST_BYTES: Final = 256_000_000  # of JSON: it is parsed whole
+MOST_BYTES: Final = 128_000_000  # of JSON, which takes five times that as it is read
 _MAGIC: Final = b"SQLite format 3\0"
 _MOMENTS: Final = ("--at", "--and")
 _FILTERED: Final = frozenset({

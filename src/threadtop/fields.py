@@ -269,6 +269,15 @@ def find_all(names: Iterable[str]) -> tuple[Field, ...]:
     return tuple(dict.fromkeys(find(name) for name in names))
 
 
+def lines() -> list[str]:
+    """The columns with their keys, aliases and meaning, as -O prints them."""
+    found = []
+    for field in FIELDS:
+        names = ", ".join(dict.fromkeys((field.key, *field.aliases)))
+        found.append(f"{text.fit(field.title, 8)} {text.fit(names, 34)} {field.help}")
+    return found
+
+
 def needs(fields: Iterable[Field]) -> frozenset[str]:
     """The costly reads that these fields want."""
     return frozenset().union(*(field.needs for field in fields))

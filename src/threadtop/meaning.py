@@ -23,7 +23,7 @@ class Meaning:
     def __init__(self, python: PythonLens | None = None) -> None:
         """Nothing seen yet."""
         self.python = python or PythonLens()
-        self._time = TimeLens()
+        self.time = TimeLens()
         self._blocked = BlockedLens()
         self._locks = LocksLens()
         self._before: Sample | None = None
@@ -48,4 +48,4 @@ class Meaning:
 
     def windows(self, sample: Sample, raw: Snapshot) -> Snapshot:
         """Only what later samples need of this one: shares over the lenses' windows."""
-        return self._time.apply(sample, self.python.apply(sample, raw))
+        return self.time.apply(sample, self.python.apply(sample, raw))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from threadtop import __version__, cli
+from threadtop import __version__, cli, outputs, targets
+from threadtop import arguments as values
 from threadtop.errors import UsageError
 from threadtop.recording import times
 from threadtop.recording.player import LEAST_SPEED, MOST_SPEED, Player
@@ -17,11 +18,8 @@ if TYPE_CHECKING:
     from threadtop.cli import Options
     from threadtop.recording.times import Named
 
-_TEXT: Final = frozenset(("--json", "--jsonl", "--csv", "--once", "-b", "--batch"))
-_NOT_HERE: Final = (
-    "interval_s", "pids", "command", "json", "csv", "format", "explain", "page", "schema", "tid", "frames",
-)  # fmt: skip
-"""Options that ask something of a live machine, or have a command of their own (threadtop export)."""
+_TEXT: Final = frozenset(("--json", "--jsonl", "--csv", "--once", "-b", "--batch", "--explain"))
+"""What asks a live machine for text; of a recording that is another command's."""
 
 
 class Asked(NamedTuple):
@@ -41,30 +39,50 @@ def _parser() -> cli.Parser:
             "Show a recording (threadtop record, or r on the screen) as the live screen showed it: Z stops and goes "
             "on, w and b step, { and } move by a minute, J goes to a time, x and X to findings, + and - set the speed."
         ),
-        epilog="Options of the screen: -o, --columns, --filter, -u, -i, --layout, --theme; see threadtop --help.",
+        epilog="TIME: 90s, 10m, 2h from the start, -30s from the end, 03:15:20 or 2026-11-27T03:15:20Z (UTC).",
         allow_abbrev=False,
     )
     say = parser.add_argument
     say("file", metavar="FILE", help="what threadtop record has made")
-    say("--at", metavar="TIME", help="begin there: 90s or 10m from the start, -30s from the end, 03:15:20 (UTC)")
+    say("--at", metavar="TIME", help="begin there")
     say("--speed", metavar="N", default="1", help="how fast it plays (1)")
+    say("--screenshot", metavar="FILE.svg", help="write a picture of that moment (of --pane NAME, with -p) and end")
+    say("--size", metavar="COLSxROWS", help="of the picture (120x40)")
+    say("--pane", metavar="NAME", help="with --screenshot: this pane of a process")
+    say("-p", "--pid", metavar="PID", help="with --pane: which process")
+    values.declare_view(parser)
+    say("-1", "--per-core", action="store_true", help="show a meter for each CPU")
+    say("-C", "--no-colour", "--no-color", action="store_true", help="no colours (also: NO_COLOR)")
+    say("--theme", choices=cli.THEMES, help="colours: dark, ansi (the terminal's own), blue-yellow, mono")
     say("-V", "--version", action="version", version=f"threadtop {__version__}")
     return parser
 
 
 def parse(arguments: Sequence[str]) -> Asked:
     """The arguments behind ``replay``; raises UsageError."""
-    said, rest = _parser().parse_known_args(times.joined(arguments, ("--at",)))
-    is_text = bool(_TEXT.intersection(rest))
-    options, name, list_fields = cli.parse([] if is_text else rest)
-    default = cli.Options()
-    here = {"pids"} if options.screenshot is not None and options.pane is not None else set()
-    odd = [key for key in _NOT_HERE if key not in here and getattr(options, key) != getattr(default, key)]
-    if is_text or odd or name is not None or list_fields or (options.headless and options.screenshot is None):
+    if _TEXT.intersection(arguments):
         message = "a recording is shown on the screen, or as a --screenshot"
         raise UsageError(message, "for text, CSV or JSON of it use threadtop export FILE")
+    said = _parser().parse_args(times.joined(arguments, ("--at",)))
+    pids = targets.parse_pids(said.pid) if said.pid is not None else []
+    if said.screenshot is None and (said.pane is not None or pids or said.size is not None):
+        message = "--pane, -p and --size are for a --screenshot"
+        raise UsageError(message, "on the screen, Enter opens a process and Tab its panes")
     return Asked(
-        Path(said.file), times.parse(said.at, "--at") if said.at is not None else None, speed(said.speed), options
+        Path(said.file),
+        times.parse(said.at, "--at") if said.at is not None else None,
+        speed(said.speed),
+        cli.Options(
+            pids=frozenset(pids) or None,
+            screenshot=outputs.picture(said.screenshot),
+            size=outputs.size(said.size),
+            pane=said.pane,
+            per_core=said.per_core,
+            colour=not said.no_colour,
+            theme=said.theme,
+            headless=said.screenshot is not None,
+            **values.of_view(said, is_here=False),
+        ),
     )
 
 
