@@ -81,7 +81,7 @@ HOSTILE = [
     "UPDATE findings SET kind = '\x1b[2J'",
     "UPDATE findings SET grade = 'very'",
     """UPDATE looks SET facts = replace(facts, '"exact"', '"sure"') WHERE kind = 'gil'""",
-    """UPDATE looks SET facts = replace(facts, '"mutex"', '"padlock"') WHERE kind = 'locks'""",
+    "UPDATE looks SET moments = x'00' WHERE kind = 'locks'",
     "UPDATE users SET name = 7.5",
     "UPDATE users SET uid = 'x'",
     "UPDATE meta SET value = NULL",

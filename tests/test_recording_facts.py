@@ -13,7 +13,7 @@ from threadtop.blocked import BlockedOn, LatelyLock, LockSample, LocksSample, Lo
 from threadtop.errors import RecordingError
 from threadtop.procfs.reasons import KINDS
 from threadtop.recording import facts
-from threadtop.recording.packing import MOST_BYTES
+from threadtop.recording.packing import MOST_BYTES, inflated
 from threadtop.sample import CgroupSample, CpuTimes, GilMoment, GilSample, SleepTally, WatchCost
 from threadtop.snapshot import Finding
 
@@ -75,9 +75,39 @@ def test_locks_come_back() -> None:
     one = LockSample(HIGH, "12:0", "pi mutex", None, 7, True, (LockWait(8, -5, True, None, False),), ended_tid=6)
     two = LockSample(4096, "", "unknown", 5, None, False, ())
     whole = LocksSample(100, 1000, 77, "yama", "", (one, two), 3, (LatelyLock(HIGH, "rwlock", 4),), 9)
-    assert facts.locks_sample(facts.locks_facts(whole)) == whole
+    assert again(whole) == whole
     none = LocksSample(100, 1000, 77, "", "", ())
-    assert facts.locks_sample(facts.locks_facts(none)) == none
+    assert again(none) == none
+
+
+def again(locks: LocksSample, first: LocksSample | None = None) -> LocksSample:
+    """Locks there and back."""
+    body = facts.locks_body(locks, facts.lock_places(first) if first is not None else {})
+    return facts.locks_sample(facts.locks_facts(locks), body, first)
+
+
+def test_locks_that_stay_take_no_room() -> None:
+    """A thousand threads that rest on locks of their own: only the locks that differ from before are told, in order."""
+    many = [
+        LockSample(4096 + at, "", "unknown", None, None, False, (LockWait(at, 5, False, None, True),))
+        for at in range(1000)
+    ]
+    first = LocksSample(100, 1000, 77, "", "", tuple(many))
+    moved = [*many[500:510], many[3]._replace(is_confirmed=True), *many[10:500], many[0], many[999]]
+    now = first._replace(at_ns=78, locks=tuple(moved))
+    assert again(now, first) == now
+    assert again(first, first) == first
+    assert len(facts.locks_body(now, facts.lock_places(first))) < 250
+
+
+@pytest.mark.parametrize(
+    "said", ["[[[0,1]],[]]", "[[[-1,1]],[]]", "[[[0]],[]]", "[[7],[]]", "[[[0,0]],[]]", "[]", "{}"]
+)
+def test_locks_of_a_sample_that_is_not_there_are_damage(said: str) -> None:
+    """Places beyond it, or without any."""
+    for first in (None, LocksSample(1, 2, 3, "", "", ())):
+        with pytest.raises(RecordingError, match=r"damaged \(locks\)"):
+            facts.locks_sample(WHOLE["locks"], zlib.compress(said.encode()), first)
 
 
 def test_places_come_back() -> None:
@@ -112,11 +142,13 @@ def test_a_finding_comes_back() -> None:
 
 # -- what is no sample -------------------------------------------------------------------------
 
+ONE_LOCK = LocksSample(1, 2, 3, "", "", (LockSample(1, "", "mutex", 2, 3, True, (LockWait(8, 5, True, 1, True),)),))
+LOCKS = facts.locks_body(ONE_LOCK, {})
 MAKERS = {
     "gil": lambda said: facts.gil_sample(said, {}, None),
     "waits": lambda said: facts.wait_sample(said, {}),
     "blocked": facts.blocked_on,
-    "locks": facts.locks_sample,
+    "locks": lambda said: facts.locks_sample(said, LOCKS, None),
     "gil_places": facts.places,
     "host": facts.host_sample,
     "cost": facts.costs,
@@ -126,9 +158,7 @@ WHOLE = {
     "gil": facts.gil_facts(GIL),
     "waits": facts.wait_facts(WaitSample(1, 2, 3, 4, "", "", {})),
     "blocked": facts.blocked_facts(BlockedOn("read", fd=3)),
-    "locks": facts.locks_facts(
-        LocksSample(1, 2, 3, "", "", (LockSample(1, "", "mutex", 2, 3, True, (LockWait(8, 5, True, 1, True),)),))
-    ),
+    "locks": facts.locks_facts(ONE_LOCK),
     "host": facts.host_facts(host_sample(cgroup=CgroupSample(1.5, 9, 2))),
     "cost": facts.cost_facts(COST, ("note",), WatchCost(1, 2.0), WatchCost(3, 4.0)),
     "findings": facts.finding_more(
@@ -159,6 +189,15 @@ def test_values_of_another_type_are_damage(what: str) -> None:
             MAKERS[what](json.dumps(_with(json.loads(WHOLE[what]), path, wrong)))
 
 
+def test_values_of_another_type_in_locks_are_damage() -> None:
+    """The same for what is deflated."""
+    said = json.loads(inflated(LOCKS))
+    for path in _paths(said):
+        damaged = zlib.compress(json.dumps(_with(json.loads(inflated(LOCKS)), path, [{"is": "wrong"}])).encode())
+        with pytest.raises(RecordingError, match=r"damaged \(locks\)"):
+            facts.locks_sample(WHOLE["locks"], damaged, None)
+
+
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), "1.0", True])
 def test_numbers_that_are_none_are_damage(wrong: object) -> None:
     """No NaN, infinity, text or truth where a counter stands."""
@@ -170,7 +209,7 @@ def test_numbers_that_are_none_are_damage(wrong: object) -> None:
 def test_our_own_words_cannot_steer_a_terminal() -> None:
     """Why something is not known is shown as it stands: in a hostile file it might be escape sequences."""
     said = json.loads(WHOLE["locks"]) | {"why_not": "no\x1b[2J", "remedy": "be\nroot"}
-    found = facts.locks_sample(json.dumps(said))
+    found = facts.locks_sample(json.dumps(said), LOCKS, None)
     assert (found.why_not, found.remedy) == ("no?[2J", "be?root")
 
 

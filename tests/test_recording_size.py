@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builders import COST, host_sample, process_sample, sample, thread_sample
-from threadtop.blocked import WaitSample, WaitTally
+from threadtop.blocked import BlockedOn, LockSample, LocksSample, LockWait, WaitSample, WaitTally
 from threadtop.moment import Moment
 from threadtop.rates import SECOND_NS
 from threadtop.recording.writer import Writer, created
@@ -80,6 +80,18 @@ def _with_looks(
     lock = GilLock((0,), True, 5000, 100 * tick, 97 * tick, 200 * tick + chance)
     gil = GilSample(100, 1000, "exact", "", "", "3.12.3", 1, at_ns, True, (lock,), dict(gils), rounds, "running")
     cores = tuple(CpuTimes(tick * 0.37 + core, tick * 0.11, 0.5, 0.0, tick * 0.52) for core in range(8))
+    locks = tuple(
+        LockSample(
+            4096 * tid,
+            "",
+            "unknown",
+            None,
+            None,
+            False,
+            (LockWait(tid, at_ns if is_new else 0, False, None, True, not is_new),),
+        )
+        for tid, is_new in ((tid, (tid + tick) % 20 == 0) for tid in range(100, 100 + 256))
+    )
     return sample(
         float(tick),
         *processes,
@@ -88,6 +100,8 @@ def _with_looks(
     )._replace(
         gils={100: gil},
         waits={100: WaitSample(100, 1000, 1, at_ns, "", "", dict(waits), tells_gil=True)},
+        locks={100: LocksSample(100, 1000, at_ns, "", "", locks, 700)},
+        blocked={(100, tid): BlockedOn("futex", futex=4096 * tid) for tid in range(100, 140)},
         watch=WatchCost(tick * 10**7, 99.0),
         wait_watch=WatchCost(tick * 10**6, 25.0),
     )

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MOST_NUMBER: Final = 1e20  # beyond all that 64 bits hold
 _PYTHON: Final = (None, False, True)
+_CODES: Final = {is_python: code for code, is_python in enumerate(_PYTHON)}
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "int": (int,),
     "float": (float, int),
@@ -68,7 +69,7 @@ def gil_rows(gil: GilSample) -> dict[int, tuple[int, ...]]:
     none = (0,) * (1 + len(SleepTally._fields))
     for tid, tally in gil.threads.items():
         sleeps = gil.sleeps.get(tid)
-        rows[tid] = (_PYTHON.index(tally.is_python), *tally[1:], *(none if sleeps is None else (1, *sleeps)))
+        rows[tid] = (_CODES[tally[0]], *tally[1:], *(none if sleeps is None else (1, *sleeps)))
     for tid in gil.sleeps.keys() - gil.threads.keys():
         rows[tid] = (-1, *(0,) * (len(GilTally._fields) - 1), 1, *gil.sleeps[tid])
     return rows
@@ -185,24 +186,57 @@ def blocked_on(facts: str) -> BlockedOn:
 
 
 def locks_facts(locks: LocksSample) -> str:
-    """All of it."""
+    """All of it but the locks."""
     said = locks._asdict()
-    said["locks"] = [{**lock._asdict(), "waits": [wait._asdict() for wait in lock.waits]} for lock in locks.locks]
-    said["lately"] = [one._asdict() for one in locks.lately]
+    del said["locks"], said["lately"]
     return dumped(said)
 
 
-def locks_sample(facts: str) -> LocksSample:
-    """What ``locks_facts`` was given; raises RecordingError."""
+def lock_places(locks: LocksSample) -> dict[LockSample, int]:
+    """Where each lock stands."""
+    return {lock: place for place, lock in enumerate(locks.locks)}
+
+
+def locks_body(locks: LocksSample, places: Mapping[LockSample, int]) -> bytes:
+    """The locks: where they stand in an earlier sample and how many follow, or all of one; those of the last ticks."""
+    body: list[list[int] | dict[str, Any]] = []
+    upcoming = -1
+    for lock in locks.locks:
+        place = places.get(lock, -1)
+        if place < 0:
+            body.append({**lock._asdict(), "waits": [wait._asdict() for wait in lock.waits]})
+            upcoming = -1
+        elif place == upcoming:
+            body[-1][1] += 1  # type: ignore[index]
+            upcoming += 1
+        else:
+            body.append([place, 1])
+            upcoming = place + 1
+    return zlib.compress(dumped([body, [one._asdict() for one in locks.lately]]).encode(), 1)
+
+
+def locks_sample(facts: str, body: bytes | None, first: LocksSample | None) -> LocksSample:
+    """What these were made of, ``first`` being the earlier sample; raises RecordingError."""
 
     def made() -> LocksSample:
-        said = json.loads(facts)
-        said["locks"] = tuple(
-            _record(LockSample, {**lock, "waits": tuple(_record(LockWait, wait) for wait in lock["waits"])})
-            for lock in said["locks"]
+        said, lately = json.loads(inflated(body or b""))
+        locks: list[LockSample] = []
+        for one in said:
+            if isinstance(one, dict):
+                waits = tuple(_record(LockWait, wait) for wait in one["waits"])
+                locks.append(_record(LockSample, {**one, "waits": waits}))
+                continue
+            place, count = one
+            again = first.locks[place : place + count] if first is not None else ()
+            if len(again) != count or not count:
+                raise ValueError(count)
+            locks += again
+        return _record(
+            LocksSample,
+            json.loads(facts),
+            locks=tuple(locks),
+            lately=tuple(_record(LatelyLock, one) for one in lately),
         )
-        said["lately"] = tuple(_record(LatelyLock, one) for one in said["lately"])
-        return _record(LocksSample, said)
 
     return _made("locks", made)
 

@@ -89,7 +89,8 @@ CREATE TABLE looks (              -- what was looked at besides: NULL where it n
     facts TEXT,                   -- JSON
     tallies BLOB,                 -- by thread, packed (recording/packing.py): in the first row of a
                                   -- pid since a key tick as they were, in others as differences to that
-    moments BLOB                  -- JSON, deflated: who held the GIL when
+    moments BLOB                  -- JSON, deflated: who held the GIL when; locks, or as [place, count] those in the
+                                  -- last row of the pid that told them whole, where tallies is not NULL
 );
 CREATE TABLE explanations (explanation_id INTEGER PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE findings (           -- of each tick

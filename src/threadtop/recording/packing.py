@@ -26,22 +26,28 @@ MOST_ROWS: Final = 2**18
 MOST_COLUMNS: Final = 64
 MOST_INTEGER: Final = 2**62 - 1
 _HEAD: Final = struct.Struct("<3q")
+_ZEROS: Final = [b"\0"]
 _CODES: Final = {1: "b", 2: "h", 4: "i", 8: "q"}
 
 
 def packed(rows: Mapping[int, Sequence[int]], before: Mapping[int, Sequence[int]], width: int) -> bytes:
     """Rows of ``width`` integers by tid, as what changed since ``before``; those that are gone are named."""
-    changed = [tid for tid, row in rows.items() if before.get(tid) != row]  # in their order: sums depend on it
-    gone = sorted(before.keys() - rows.keys())
     zeros = (0,) * width
-    news = zip(*(rows[tid] for tid in changed), strict=True)
-    olds = zip(*(before.get(tid, zeros) for tid in changed), strict=True)
-    differences = (
-        (list(map(sub, new, old)) for new, old in zip(news, olds, strict=True)) if changed else repeat((), width)
-    )
-    parts = [_HEAD.pack(width, len(changed), len(gone))]
-    for column in (_steps(changed), _steps(gone), *differences):
-        parts += _column(column)
+    changed: list[int] = []  # in their order: sums depend on it
+    news: list[Sequence[int]] = []
+    olds: list[Sequence[int]] = []
+    for tid, row in rows.items():
+        old = before.get(tid, zeros)
+        if old != row or tid not in before:
+            changed.append(tid)
+            news.append(row)
+            olds.append(old)
+    gone = sorted(before.keys() - rows.keys())
+    parts = [_HEAD.pack(width, len(changed), len(gone)), *_column(_steps(changed)), *_column(_steps(gone))]
+    for new, old in zip(zip(*news, strict=True), zip(*olds, strict=True), strict=True) if changed else ():
+        parts += _ZEROS if new == old else _column(list(map(sub, new, old)))
+    if not changed:
+        parts += _ZEROS * width
     return zlib.compress(b"".join(parts), 1)
 
 
@@ -90,9 +96,9 @@ def _steps(values: list[int]) -> list[int]:
 
 def _column(integers: Sequence[int]) -> list[bytes]:
     """The bytes that one takes, and the integers; raises OverflowError beyond 64 bits."""
-    most = max(map(abs, integers), default=0)
+    most = max(max(integers, default=0), -min(integers, default=0))
     if not most:
-        return [b"\0"]
+        return _ZEROS
     size = next((size for size in (1, 2, 4) if most < 1 << (8 * size - 1)), 8)
     return [bytes((size,)), _little(array(_CODES[size], integers)).tobytes()]
 

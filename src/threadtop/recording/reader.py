@@ -154,7 +154,7 @@ class Recording:
             waits={pid: late.get() for pid, late in state.waits.items()},
             wait_watch=wait_watch,
             blocked=state.blocked,
-            locks=state.locks,
+            locks={pid: late.get() for pid, late in state.locks.items()},
         )
         found = tuple(
             facts.finding((kind, pid, start, text(process), severity, grade, text(title)), text(explanation), more)

@@ -46,7 +46,7 @@ class Late(Generic[Made]):
 class State(NamedTuple):
     """All that a moment is made of, after a tick; its dictionaries are never changed once they stand here.
 
-    ``gil_rows`` and ``wait_rows`` are the tallies to which those of later ticks are told as differences.
+    ``gil_rows``, ``wait_rows`` and ``first_locks`` are those since a key tick by which later ones are told.
     """
 
     processes: dict[int, ProcessSample]
@@ -55,11 +55,12 @@ class State(NamedTuple):
     waits: dict[int, Late[WaitSample]]
     wait_rows: dict[int, Late[Tallies]]
     blocked: dict[tuple[int, int], BlockedOn]
-    locks: dict[int, LocksSample]
+    locks: dict[int, Late[LocksSample]]
+    first_locks: dict[int, Late[LocksSample]]
     places: dict[int, tuple[tuple[int, int], ...]]
 
 
-NOTHING: Final = State({}, {}, {}, {}, {}, {}, {}, {})
+NOTHING: Final = State({}, {}, {}, {}, {}, {}, {}, {}, {})
 
 
 class Rows(NamedTuple):
@@ -109,7 +110,7 @@ def _look(now: State, of: tuple[str, int, int], said: str | None, tallies: bytes
         for one in {
             "gil": (now.gils, now.gil_rows),
             "waits": (now.waits, now.wait_rows),
-            "locks": (now.locks,),
+            "locks": (now.locks, now.first_locks),
             "gil_places": (now.places,),
         }.get(kind, ()):
             one.pop(pid, None)  # type: ignore[attr-defined]
@@ -124,7 +125,12 @@ def _look(now: State, of: tuple[str, int, int], said: str | None, tallies: bytes
     elif kind == "blocked":
         now.blocked[pid, tid] = facts.blocked_on(said)
     elif kind == "locks":
-        now.locks[pid] = facts.locks_sample(said)
+        first = now.first_locks.get(pid) if tallies is None else None
+        now.locks[pid] = Late(
+            lambda: facts.locks_sample(said, moments, first.get() if first is not None else None), (said, moments)
+        )
+        if first is None:
+            now.first_locks[pid] = now.locks[pid]
     elif kind == "gil_places":
         now.places[pid] = facts.places(said)
 

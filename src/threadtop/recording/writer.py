@@ -17,21 +17,17 @@ from threadtop.errors import RecordingError
 from threadtop.recording import facts
 from threadtop.recording.commits import BUSY_S, Commits, is_busy
 from threadtop.recording.format import APPLICATION_ID, KEY_TICKS, TABLES, VERSION
+from threadtop.recording.looks import Looks
 from threadtop.recording.packing import fitted, packed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from threadtop.moment import Moment
     from threadtop.sample import ProcessSample, Sample, ThreadSample
 
 _PROCESS_ROW: Final = "INSERT INTO process_samples VALUES (NULL,?,?,?,?,?,?,?)"
-_SAID: Final[Mapping[str, Callable[[Any], str]]] = {
-    "blocked": facts.blocked_facts,
-    "locks": facts.locks_facts,
-    "gil_places": facts.dumped,
-}
 _THREAD_ROW: Final = "INSERT INTO thread_samples VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 
@@ -132,9 +128,7 @@ class Writer:
         self._thread_ids: dict[tuple[int, int], tuple[tuple[Any, ...], int]] = {}
         self._explanations: dict[str, int] = {}
         self._users: Mapping[int, str] = {}
-        self._gil_rows: dict[int, Mapping[int, tuple[int, ...]]] = {}
-        self._wait_rows: dict[int, Mapping[int, tuple[int, ...]]] = {}
-        self._small: dict[tuple[str, int, int], object] = {}
+        self._looks = Looks()
 
     def add(self, moment: Moment, *, key: bool = False) -> None:
         """Write a moment, whole with ``key``; raises RecordingError, and nothing of it is written then.
@@ -198,7 +192,8 @@ class Writer:
             names = [(uid, text(name)) for uid, name in sample.users.items()]
             self._many("INSERT OR REPLACE INTO users VALUES (?,?)", names)
             self._users = sample.users
-        self._add_looks(tick, moment, is_key=key)
+        looks = self._looks.rows(tick, moment, is_key=key, is_wide=self._is_wide)
+        self._many("INSERT INTO looks VALUES (?,?,?,?,?,?,?)", looks)
         self._add_findings(tick, moment)
         self._last = sample
         self.ticks = tick
@@ -300,34 +295,7 @@ class Writer:
         self._next[table] = number + 1
         return number
 
-    # -- looks and findings --------------------------------------------------------------------
-
-    def _add_looks(self, tick: int, moment: Moment, *, is_key: bool) -> None:
-        sample = moment.sample
-        rows: list[tuple[Any, ...]] = []
-        old = self._small if not is_key else {}
-        if is_key:
-            self._gil_rows, self._wait_rows = {}, {}
-        now: dict[tuple[str, int, int], object] = {}
-        for pid, gil in sample.gils.items():
-            now["gil", pid, 0] = gil
-            if old.get(("gil", pid, 0)) is not gil:
-                blob = self._packed(pid, facts.gil_rows(gil), self._gil_rows, facts.GIL_WIDTH)
-                rows.append((tick, "gil", pid, 0, facts.gil_facts(gil), blob, facts.gil_moments(gil)))
-        for pid, waits in sample.waits.items():
-            now["waits", pid, 0] = waits
-            if old.get(("waits", pid, 0)) is not waits:
-                blob = self._packed(pid, facts.wait_rows(waits), self._wait_rows, facts.WAITS_WIDTH)
-                rows.append((tick, "waits", pid, 0, facts.wait_facts(waits), blob, None))
-        for key, said in _small(moment):
-            now[key] = said
-            if old.get(key) != said:
-                rows.append((tick, *key, _SAID[key[0]](said), None, None))
-        for kind, pid, tid in old.keys() - now.keys():
-            rows.append((tick, kind, pid, tid, None, None, None))
-            {"gil": self._gil_rows, "waits": self._wait_rows}.get(kind, {}).pop(pid, None)
-        self._small = now
-        self._many("INSERT INTO looks VALUES (?,?,?,?,?,?,?)", rows)
+    # -- findings ------------------------------------------------------------------------------
 
     def _add_findings(self, tick: int, moment: Moment) -> None:
         rows = []
@@ -357,30 +325,6 @@ class Writer:
             if self._is_wide:
                 rows = [fitted(row) for row in rows]
             self._connection.executemany(statement, rows)
-
-    def _packed(
-        self,
-        pid: int,
-        rows: Mapping[int, tuple[int, ...]],
-        firsts: dict[int, Mapping[int, tuple[int, ...]]],
-        width: int,
-    ) -> bytes:
-        """The tallies of a process, as differences to the ``firsts`` since a key tick; for these, as they are."""
-        if self._is_wide:
-            rows = dict(fitted((tid, fitted(row))) for tid, row in rows.items())
-        blob = packed(rows, firsts.get(pid, {}), width)
-        firsts.setdefault(pid, rows)
-        return blob
-
-
-def _small(moment: Moment) -> Iterator[tuple[tuple[str, int, int], object]]:
-    """What was looked at and has no tallies, by kind, pid and tid."""
-    for (pid, tid), blocked in moment.sample.blocked.items():
-        yield ("blocked", pid, tid), blocked
-    for pid, locks in moment.sample.locks.items():
-        yield ("locks", pid, 0), locks
-    for pid, ranges in moment.gils.items():
-        yield ("gil_places", pid, 0), ranges
 
 
 def _moved(
