@@ -6,10 +6,11 @@ A pane's facts are read by a ``FactsReader`` of its own, one file for each.  Wha
 
 from __future__ import annotations
 
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Final, Protocol
 
 from threadtop.errors import GoneError
-from threadtop.inside import children, environment, files, memory, overview, protection, signals, thread
 from threadtop.inside.asked import Asked as Asked
 from threadtop.inside.asked import Found as Found
 
@@ -30,15 +31,24 @@ class FactsReader(Protocol):
         """Give back what it holds."""
 
 
+def _made(name: str, kind: str, reader: ProcReader) -> FactsReader:
+    """The reader of a pane, imported as it is first opened: most runs open none, and its readers take a while."""
+    made: FactsReader = getattr(import_module(f"{__name__}.{name}"), kind)(reader)
+    return made
+
+
 READERS: Final[Mapping[str, Callable[[ProcReader], FactsReader]]] = {
-    "children": children.ChildrenReader,
-    "environment": environment.EnvironmentReader,
-    "files": files.FilesReader,
-    "memory": memory.MemoryReader,
-    "overview": overview.OverviewReader,
-    "protection": protection.ProtectionReader,
-    "signals": signals.SignalReader,
-    "thread": thread.ThreadReader,
+    name: partial(_made, name, kind)
+    for name, kind in {
+        "children": "ChildrenReader",
+        "environment": "EnvironmentReader",
+        "files": "FilesReader",
+        "memory": "MemoryReader",
+        "overview": "OverviewReader",
+        "protection": "ProtectionReader",
+        "signals": "SignalReader",
+        "thread": "ThreadReader",
+    }.items()
 }
 """By the name of a pane; one that is made of rows alone has none."""
 
