@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from threadtop.snapshot import ThreadRow
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 PROGRAM = str(Path(__file__).parent / "programs" / "blocked.py")
 DEADLINE_S = 60.0
 NOBODY = 65534

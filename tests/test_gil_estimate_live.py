@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from threadtop.snapshot import Finding, GilRow, Snapshot
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 
 class Denied(ProcReader):

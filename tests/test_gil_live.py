@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from threadtop.sample import GilSample, GilTally
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 PROGRAM = str(Path(__file__).parent / "programs" / "gil.py")
 MOST_S = 60.0
 LOOK_S = 1.1

@@ -29,7 +29,7 @@ from threadtop.gil.runtime import NotReadyError, Place, Runtime
 from threadtop.gil.wchan import WchanProbe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from threadtop.sample import GilTally
 
@@ -83,11 +83,19 @@ class Bench:
 
 
 @pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Bench]]:
     """Makes benches; walking lists takes no time."""
     monkeypatch.setattr(module, "time", SimpleNamespace(thread_time_ns=lambda: 0))
     proc = FakeProc(tmp_path, monkeypatch)
-    return lambda *arguments, **more: Bench(proc, *arguments, **more)
+    made: list[Bench] = []
+
+    def make(*arguments: Any, **more: Any) -> Bench:  # noqa: ANN401 those of a Bench
+        made.append(Bench(proc, *arguments, **more))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.probe.close()
 
 
 # -- what a look finds -----------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from threadtop.snapshot import ProcessRow
     from threadtop.source import LiveSource
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 PROGRAMS = Path(__file__).parent / "programs"
 GAP_S = 1.5
 

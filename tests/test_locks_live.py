@@ -26,6 +26,7 @@ COMPILER = shutil.which("cc")
 MACHINE = os.uname().machine
 pytestmark = [
     pytest.mark.live,
+    pytest.mark.alone,
     pytest.mark.skipif(COMPILER is None, reason="no C compiler (cc) is here"),
     pytest.mark.skipif(MACHINE not in {"x86_64", "aarch64"}, reason="its glibc structures are not known"),
 ]

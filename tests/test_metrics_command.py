@@ -154,6 +154,20 @@ def test_signals_end_it_quietly(number: signal.Signals) -> None:
 
 
 @pytest.mark.live
+def test_nobody_need_read_its_messages(tmp_path: Path) -> None:
+    """With standard error closed, as services may have it, the passes go on all the same."""
+    file = tmp_path / "threadtop.prom"
+    command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *THREADTOP, "-d", "1", "--textfile", str(file)]
+    with subprocess.Popen(command) as process:
+        deadline = time.monotonic() + PATIENCE_S
+        while not file.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert "threadtop_build_info" in file.read_text(encoding="utf-8")
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0
+
+
+@pytest.mark.live
 def test_the_file_is_there_while_it_runs(tmp_path: Path) -> None:
     """node_exporter's file is whole, of the plain format, without an age, and gone at the end: nobody renews it."""
     file = tmp_path / "threadtop.prom"

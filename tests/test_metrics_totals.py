@@ -8,54 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from builders import NOON, process_sample, ran, sample, thread_sample
+from metrics_played import Played, named, server, values
 from threadtop import rates
 from threadtop.gil_rows import Estimate, GilRow, GilShare
 from threadtop.metrics import families
 from threadtop.metrics.gains import OWED_KEPT
 from threadtop.metrics.groups import Grouping
-from threadtop.metrics.totals import PAIRS_A_GROUP, Totals
+from threadtop.metrics.totals import Totals
 from threadtop.snapshot import Finding
 
 if TYPE_CHECKING:
-    from threadtop.metrics.families import Family, Published
-    from threadtop.sample import ProcessSample, Sample, ThreadSample
-    from threadtop.snapshot import Snapshot
+    from threadtop.sample import ProcessSample
 
 GIL = GilRow("exact", "", "", "3.12", True, 90.0, 200.0, 1.0, (), 500, 5.0, (), None)
-
-
-class Played:
-    """Totals that are fed passes, each with the snapshot that is made of it."""
-
-    def __init__(self, totals: Totals | None = None) -> None:
-        """Nothing fed yet."""
-        self.totals = totals or Totals(Grouping())
-        self._sample: Sample | None = None
-        self._snapshot: Snapshot | None = None
-
-    def add(self, now: Sample, **shown: object) -> Published:
-        """One pass; ``shown`` stands on its snapshot instead of what rates say."""
-        self._snapshot = rates.snapshot(self._sample, now, self._snapshot)
-        self._sample = now
-        return self.totals.add(now, self._snapshot._replace(**shown))
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The newest, as rates made it."""
-        assert self._snapshot is not None
-        return self._snapshot
-
-
-def server(*threads: ThreadSample, pid: int = 100, **said: object) -> ProcessSample:
-    """A process called server."""
-    return process_sample(pid, *threads, **said)
-
-
-def values(published: Published, family: Family) -> dict[tuple[str, ...], float]:
-    """The points of a family, by their labels."""
-    points = published.points[family]
-    assert len({point.labels for point in points}) == len(points), "a series is given twice"
-    return {point.labels: pytest.approx(point.value) for point in points}
 
 
 def test_counters_begin_with_the_exporter() -> None:
@@ -307,77 +272,6 @@ def test_findings_are_counted_by_group() -> None:
         ("server", "spinning", "observation", "exact"): 1,
     }
     assert values(played.add(sample(5, server())), families.FINDINGS) == {}
-
-
-def named(pid: int, name: str, run_ms: float = 0, at_s: float = 0, threads: int = 1) -> ProcessSample:
-    """A process of that name, whose main thread has run so long."""
-    tids = range(pid, pid + threads)
-    rows = [ran(thread_sample(tid, name=f"{chr(97 + tid - pid)}x"), at_s, run_ms=run_ms) for tid in tids]
-    return process_sample(pid, *rows, name=name, cpu_ns=round(run_ms * 1e6), at_ns=round(at_s * 1e9))
-
-
-def test_the_cap_folds_what_consumes_least() -> None:
-    """Only so many groups have series of their own; the rest adds up under ``other``, and how many is told."""
-    played = Played(Totals(Grouping(), most_groups=2))
-    names = {"a": 1.0, "b": 500.0, "c": 2.0, "d": 900.0}
-    first = [named(pid, name, 1000 * life) for pid, (name, life) in enumerate(names.items(), 100)]
-    published = played.add(sample(0, *first))
-    assert values(published, families.PROCESSES) == {("b",): 1, ("d",): 1, ("other",): 2}
-    assert values(published, families.FOLDED) == {(): 2}
-    then = [named(pid, name, 1000 * life + 250, 5) for pid, (name, life) in enumerate(names.items(), 100)]
-    published = played.add(sample(5, *then))
-    assert values(published, families.CPU) == {("b", "main"): 0.25, ("d", "main"): 0.25, ("other", "other"): 0.5}
-    assert values(published, families.PROCESS_CPU) == {("b",): 0.25, ("d",): 0.25, ("other",): 0.5}
-
-
-def test_thread_groups_are_capped_too() -> None:
-    """A program with a name for each thread fills no more than the places there are."""
-    played = Played(Totals(Grouping(), most_groups=1))
-    published = played.add(sample(0, named(100, "many", threads=20)))
-    threads = values(published, families.THREADS)
-    assert len(threads) == PAIRS_A_GROUP + 1
-    assert threads["many", "other", "sleeping"] == 20 - PAIRS_A_GROUP
-    assert values(published, families.FOLDED_THREADS) == {(): 20 - PAIRS_A_GROUP}
-
-
-def test_a_group_that_gets_a_place_begins_at_zero_and_other_keeps_its_past() -> None:
-    """No counter falls as groups change places: each has a beginning of its own."""
-    played = Played(Totals(Grouping(), most_groups=1))
-    played.add(sample(0, named(100, "a", 5000), named(101, "b")))
-    published = played.add(sample(5, named(100, "a", 5000), named(101, "b", 1000, 5)))
-    assert values(published, families.CPU) == {("a", "main"): 0, ("other", "other"): 1.0}
-    played.add(sample(590, named(100, "a", 5000), named(101, "b", 1000, 5)))
-    published = played.add(sample(700, named(100, "a", 5000), named(101, "b", 3000, 700)))
-    assert values(published, families.CPU) == {("b", "main"): 2.0, ("other", "other"): 1.0}
-    created = {point.labels[0]: point.created for point in published.points[families.CPU]}
-    assert created == {"b": NOON + 700, "other": NOON}
-
-
-def test_a_program_called_other_is_no_group_of_its_own() -> None:
-    """The name of what is folded cannot be taken, and costs no place: two things would be one series."""
-    played = Played(Totals(Grouping(), most_groups=1))
-    published = played.add(sample(0, named(100, "other", 9000), named(101, "b")))
-    assert values(published, families.PROCESSES) == {("other",): 1, ("b",): 1}
-    assert values(published, families.FOLDED) == {(): 0}
-
-
-def test_threads_called_other_cost_no_place() -> None:
-    """The same holds for thread groups."""
-    played = Played(Totals(Grouping(), most_groups=1))
-    names = ["main", "other", *"abcd"]
-    threads = [thread_sample(tid, name=name, run_ns=10**9 - tid) for tid, name in enumerate(names, 100)]
-    published = played.add(sample(0, server(*threads)))
-    assert {labels[1] for labels in values(published, families.THREADS)} == {"main", "other", *"abcd"}
-    assert values(published, families.FOLDED_THREADS) == {(): 0}
-
-
-def test_what_ended_threads_used_counts_for_a_place() -> None:
-    """A program that makes a thread for each request is not small, although none of its threads is old."""
-    played = Played(Totals(Grouping(), most_groups=1))
-    brief = process_sample(100, name="brief", cpu_ns=900 * 10**9)
-    lasting = process_sample(200, thread_sample(200, run_ns=10**9), name="lasting", cpu_ns=10**9)
-    published = played.add(sample(0, brief, lasting))
-    assert values(published, families.PROCESSES) == {("brief",): 1, ("other",): 1}
 
 
 def test_an_exec_changes_the_group() -> None:

@@ -13,6 +13,7 @@ from threadtop.recording.replay import Replay
 from threadtop.snapshot import Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from threadtop.sample import Sample
@@ -33,10 +34,12 @@ def samples(count: int, gap_s: float = 1.0) -> list[Sample]:
 
 
 @pytest.fixture
-def player(tmp_path: Path) -> Player:
+def player(tmp_path: Path) -> Iterator[Player]:
     """Ten seconds; something is found from the third to the fifth tick, and at the eighth."""
     found = ((), (), (SPIN,), (SPIN,), (SPIN,), (), (), (LEAK,), (), ())
-    return Player(Replay(recorded(tmp_path / "a.ttr", *samples(10), findings=found)))
+    made = Player(Replay(recorded(tmp_path / "a.ttr", *samples(10), findings=found)))
+    yield made
+    made.close()
 
 
 def test_where_it_is(player: Player) -> None:
@@ -150,3 +153,4 @@ def test_a_long_gap_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.Monkey
     player = Player(Replay(recorded(tmp_path / "b.ttr", *samples(3, 3600.0))))
     player.now()
     assert due(player, monkeypatch, 0.0) == [LONGEST_S]
+    player.close()

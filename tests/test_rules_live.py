@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from threadtop.snapshot import Snapshot
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 PROGRAM = Path(__file__).parent / "programs" / "rules.py"
 DEADLINE_S = 60.0  # on a busy machine a condition may take its time to hold
 PATIENCE_S = 20.0  # for a condition that this machine may not have

@@ -224,6 +224,7 @@ def test_a_measurement_is_ended_with_us() -> None:
 
 
 @pytest.mark.live
+@pytest.mark.alone
 def test_a_switch_costs_something() -> None:
     """Between a tenth of a microsecond and some tens of them, on any machine."""
     cost = SwitchCost(PROGRAM)

@@ -20,7 +20,10 @@ from threadtop.feed import Feed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.live  # what it takes while nothing is sent is compared: nothing else is to run then
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.alone,
+]  # what it takes while nothing is sent is compared: nothing else is to run then
 JOBS = Path(__file__).parent / "programs" / "jobs.py"
 CTRL_L, CTRL_Z = "\x0c", "\x1a"
 MOST_CPU_S = 2.0  # of a run that ends at once; one that spins takes more

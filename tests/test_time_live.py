@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from threadtop.snapshot import ThreadRow
     from threadtop.time_rows import TimeShare
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 PROGRAM = str(Path(__file__).parent / "programs" / "cycle.py")
 STEP_S = 0.5
 BLOCKED = ("sleep", "pipe", "lock")

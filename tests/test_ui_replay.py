@@ -18,23 +18,26 @@ from threadtop.config import Preferences
 from threadtop.errors import RecordingError
 from threadtop.moment import Moment
 from threadtop.recording.player import Player, Position
-from threadtop.recording.reader import Mark, Recording
+from threadtop.recording.reader import Mark, Recording, Tick
 from threadtop.recording.replay import Replay
 from threadtop.recording.ring import Recorder
 from threadtop.tui.app import ThreadtopApp
 from threadtop.tui.replay_line import replay_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from screens import Session
 
 FOUND = ((), (), (SPIN,), (SPIN,), (SPIN,), (), (), (LEAK,), (), ())
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> ThreadtopApp:
+def app(tmp_path: Path) -> Iterator[ThreadtopApp]:
     """The screen of ten seconds; its player has no thread, and reads when the test says so."""
     player = Player(Replay(recorded(tmp_path / "a.ttr", *samples(10), findings=FOUND)), start=1)
-    return ThreadtopApp(Options(theme="dark"), Preferences(), player)
+    yield ThreadtopApp(Options(theme="dark"), Preferences(), player)
+    player.close()
 
 
 async def read(session: Session) -> None:
@@ -178,6 +181,13 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[ThreadtopApp,
     return app, recorder
 
 
+def ticks_of(path: Path) -> list[Tick]:
+    """What a file holds."""
+    recording = Recording(path)
+    recording.close()
+    return list(recording.ticks)
+
+
 async def settled(session: Session, words: str) -> None:
     """Wait for what a thread says when it is done."""
     for _ in range(1000):
@@ -205,7 +215,7 @@ async def test_the_last_seconds_and_what_comes(live: tuple[ThreadtopApp, Recorde
         assert "threadtop replay shows it" in session.footer()
         await session.take(scripted.ticks()[2])
         assert "● rec " not in session.lines()[0]
-    assert len(Recording(Path("a.ttr")).ticks) == 4
+    assert len(ticks_of(Path("a.ttr"))) == 4
 
 
 async def test_a_file_that_cannot_be(live: tuple[ThreadtopApp, Recorder]) -> None:
@@ -237,4 +247,4 @@ async def test_a_disk_that_fills_up(live: tuple[ThreadtopApp, Recorder], monkeyp
         assert "the disk is full" in session.footer()
         assert recorder.status.path == ""
         assert recorder.status.ring_s == 3.0
-    assert len(Recording(Path("a.ttr")).ticks) == 3
+    assert len(ticks_of(Path("a.ttr"))) == 3

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -186,5 +187,7 @@ def _end_on_signals(news: SimpleQueue[bool]) -> None:
 
 
 def _tell(what: str) -> None:
-    sys.stderr.write(f"threadtop metrics {what}\n")
-    sys.stderr.flush()
+    """One line on standard error; where nobody takes it any more, the metrics go on."""
+    with suppress(OSError):
+        sys.stderr.write(f"threadtop metrics {what}\n")
+        sys.stderr.flush()
