@@ -99,8 +99,11 @@ class Recording:
             before, last = set(found), tick
         return marks
 
-    def moments(self, start: int, end: int) -> Iterator[Moment]:
-        """The moments of the ticks from index ``start`` up to ``end``; what did not change is the same object."""
+    def moments(self, start: int, end: int, whole: int = 0) -> Iterator[Moment]:
+        """The moments of the ticks from index ``start`` up to ``end``; what did not change is the same object.
+
+        Those before index ``whole`` do not say what threads are blocked on, nor locks.
+        """
         key = self._keys[bisect_right(self._keys, start) - 1]
         state = NOTHING
         first = key
@@ -110,7 +113,7 @@ class Recording:
                 tick = self.ticks[at]
                 state = after(state, rows, tick.at_ns, is_key=tick.is_key)
                 if at >= start:
-                    yield self._moment(tick, state, rows)
+                    yield self._moment(tick, state if at >= whole else state._replace(blocked={}, locks={}), rows)
             first += len(chunk)
 
     def _rows(self, first: int, end: int) -> list[Rows]:
@@ -153,7 +156,7 @@ class Recording:
             watch=watch,
             waits={pid: late.get() for pid, late in state.waits.items()},
             wait_watch=wait_watch,
-            blocked=state.blocked,
+            blocked={of: late.get() for of, late in state.blocked.items()},
             locks={pid: late.get() for pid, late in state.locks.items()},
         )
         found = tuple(

@@ -53,7 +53,7 @@ class Replay:
         gap_ns = ticks[index].at_ns - ticks[max(0, index - 1)].at_ns
         start = self.recording.first_of(index, WINDOW_NS + max(0, gap_ns) // 2, LEAST_TICKS)
         self._meaning = Meaning()
-        self._moments = self.recording.moments(start, len(self))
+        self._moments = self.recording.moments(start, len(self), index)
         self.at = index
         shots = []
         for _ in range(start, index):

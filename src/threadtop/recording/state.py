@@ -54,7 +54,7 @@ class State(NamedTuple):
     gil_rows: dict[int, Late[Tallies]]
     waits: dict[int, Late[WaitSample]]
     wait_rows: dict[int, Late[Tallies]]
-    blocked: dict[tuple[int, int], BlockedOn]
+    blocked: dict[tuple[int, int], Late[BlockedOn]]
     locks: dict[int, Late[LocksSample]]
     first_locks: dict[int, Late[LocksSample]]
     places: dict[int, tuple[tuple[int, int], ...]]
@@ -123,7 +123,7 @@ def _look(now: State, of: tuple[str, int, int], said: str | None, tallies: bytes
         tell = _tallies(now.wait_rows, pid, tallies)
         now.waits[pid] = Late(lambda: facts.wait_sample(said, tell()), (said, None))
     elif kind == "blocked":
-        now.blocked[pid, tid] = facts.blocked_on(said)
+        now.blocked[pid, tid] = Late(partial(facts.blocked_on, said), (said, None))
     elif kind == "locks":
         first = now.first_locks.get(pid) if tallies is None else None
         now.locks[pid] = Late(
