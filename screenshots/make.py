@@ -21,6 +21,7 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 import scripted  # noqa: E402 the scripted world is the tests'
 import scripted_findings  # noqa: E402
 import scripted_gil  # noqa: E402
+import scripted_replay  # noqa: E402
 import scripted_sheets  # noqa: E402
 from threadtop import sheets  # noqa: E402
 from threadtop.cli import Options  # noqa: E402
@@ -46,7 +47,7 @@ class Picture(NamedTuple):
     """One picture: its file name, size in cells, theme, the keys pressed before it is taken, and what goes on.
 
     ``shows`` is how a GIL is known, ``findings`` for more of them than that of a GIL, "" for none.  ``pane`` is the
-    name of a pane of fields that is opened first.
+    name of a pane of fields that is opened first; ``is_replay``: it is of a recording.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Picture(NamedTuple):
     keys: tuple[str, ...] = ()
     shows: str = ""
     pane: str = ""
+    is_replay: bool = False
 
 
 TIME = (*"/worker-1", "enter", "enter", "tab")
@@ -75,6 +77,7 @@ PICTURES = (
     Picture("thread", 120, 36, "dark", shows="findings", pane="thread"),
     Picture("files", 120, 26, "dark", shows="findings", pane="files"),
     Picture("memory", 120, 36, "dark", shows="findings", pane="memory"),
+    Picture("replay", 120, 24, "dark", ("x", "X"), shows="exact", is_replay=True),
     Picture("mono", 120, 34, "mono", shows="findings"),
 )
 
@@ -88,7 +91,8 @@ def snapshots_of(picture: Picture) -> Iterable[Snapshot]:
 
 async def svg_of(picture: Picture) -> str:
     """The picture as SVG, always the same for the same program."""
-    app = ThreadtopApp(Options(theme=picture.theme), Preferences(), Feed(ScriptedSource([]), 1.0))
+    feed = scripted_replay.player(list(snapshots_of(picture))) if picture.is_replay else Feed(ScriptedSource([]), 1.0)
+    app = ThreadtopApp(Options(theme=picture.theme), Preferences(), feed)
     async with app.run_test(size=(picture.width, picture.height)) as pilot:
         for snapshot in snapshots_of(picture):
             app.take(scripted.lacking(snapshot, HOSTILE))
