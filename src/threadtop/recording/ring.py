@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -41,6 +42,7 @@ class Ring:
         self._kept_ns = int(kept_s * 1e9)
         self._most_bytes = most_bytes
         self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        weakref.finalize(self, self._connection.close)
         prepare(self._connection)
         self._writer = Writer(self._connection, "memory")
         self._parts: list[tuple[int, int]] = []  # tick and at_ns of each key tick

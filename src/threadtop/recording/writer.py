@@ -50,7 +50,7 @@ def created(path: Path) -> sqlite3.Connection:
     connection = None
     try:
         # Absolute: some builds of SQLite take what begins with file: for a URI.
-        connection = sqlite3.connect(path.absolute(), BUSY_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(path.absolute(), timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         prepare(connection)
     except sqlite3.Error as error:
         if connection is not None:
