@@ -7,6 +7,7 @@ import pytest
 
 from readme import README, columns_table, filled, keys_table, pages_table
 from threadtop import cli, fields, filters
+from threadtop.recording.format import EXAMPLES
 
 
 def test_tables_are_current() -> None:
@@ -44,3 +45,8 @@ def test_default_columns_are_documented() -> None:
         assert field.help
         assert field.source
     assert filters.parse_filter("wait>20 user=www") is not None
+
+
+def test_queries_are_those_of_the_program() -> None:
+    """What the README asks of a recording is what ``threadtop record --schema`` prints, and what its tests run."""
+    assert f"```sql\n{EXAMPLES.strip()}\n```" in README.read_text(encoding="utf-8")
