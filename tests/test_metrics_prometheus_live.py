@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.live,
-    pytest.mark.alone,
     pytest.mark.skipif(
         shutil.which("prometheus") is None or shutil.which("promtool") is None, reason="needs prometheus (Debian)"
     ),
