@@ -96,8 +96,8 @@ async def test_findings_times_and_speed(app: ThreadtopApp) -> None:
         assert "8 of 10" in session.lines()[-2]
         await session.press("J")
         await session.type("noon")
-        assert "go to 90s" in session.text()
-        await session.press("escape", "plus", "plus")
+        assert "no moment; write 03:15:20, 90s, 10m or -30s" in session.text()
+        await session.press("ctrl+u", "enter", "plus", "plus")
         assert " 4x " in session.lines()[-2]
         await session.press("minus")
         assert " 2x " in session.lines()[-2]
@@ -105,6 +105,22 @@ async def test_findings_times_and_speed(app: ThreadtopApp) -> None:
         assert "+ and - play it faster" in session.footer()
         await session.press("}")
         assert "■ end 2x" in session.lines()[-2]
+
+
+async def test_what_was_said_of_a_place_stays_there(app: ThreadtopApp) -> None:
+    """A message goes as soon as the recording is moved: it stands still, and no tick would take it away."""
+    shot, _ = app.player.now() if app.player else (None, [])
+    assert shot is not None
+    async with running(shot, app=app) as session:
+        await session.press("X")
+        assert "no finding begins before this" in session.footer()
+        for key in ("w", "b", "}", "{"):
+            await session.press(key)
+            assert "w step" in session.footer()
+            await session.press("d")
+        await session.press("J")
+        await session.type("5s")
+        assert "w step" in session.footer()
 
 
 async def test_a_jump_brings_its_past(app: ThreadtopApp) -> None:

@@ -54,6 +54,11 @@ class Footer(Painted):
         self._ticks_left = MESSAGE_TICKS
         self.repaint()
 
+    def hush(self) -> None:
+        """Take the message away."""
+        self._message = None
+        self.repaint()
+
     def tick(self, position: str) -> None:
         """A refresh has passed: messages age."""
         self.position = position
