@@ -60,6 +60,20 @@ async def test_the_line_says_where_it_is(app: ThreadtopApp) -> None:
         assert line.endswith("2 of 10  9 s recorded")
         assert "▲" in line
         assert "w step" in session.footer()
+    async with running(size=(200, 50)) as session:
+        assert "r record" in session.footer()
+
+
+async def test_keys_of_a_recording(app: ThreadtopApp) -> None:
+    """The footer names no key that has nothing to do there, and f does not say that nothing was ever found."""
+    shot, _ = app.player.now() if app.player else (None, [])
+    assert shot is not None
+    async with running(shot, app=app, size=(200, 50)) as session:
+        assert "r record" not in session.footer()
+        await session.press("f")
+        assert "nothing found at this moment: x and X go" in session.footer()
+        await session.press("down", "enter")
+        assert "r record" not in session.footer()
 
 
 async def test_steps_stand_still(app: ThreadtopApp) -> None:
