@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 import scripted
 from builders import NOON
-from recorded import recorded
+from recorded import gil, recorded
 from screens import make_app, running
 from test_player import LEAK, SPIN, samples
 from threadtop.cli import Options
@@ -160,10 +160,23 @@ async def test_panes_of_a_recording(app: ThreadtopApp) -> None:
         await session.press("r")
         assert "nothing to record" in session.footer()
         await session.press("down", "enter", "e")
-        assert "is not recorded" in session.text()
+        assert "this is not recorded: a recording holds" in session.text()
         assert "2 of 10" in session.lines()[-2]
         await session.press("y")
         assert "no process to ask" in session.footer()
+
+
+async def test_the_gil_of_a_recording(tmp_path: Path) -> None:
+    """The GIL's pane shows who held it, and does not offer to ask a process that is not there."""
+    shots = [one._replace(gils={100: gil(at)}) for at, one in enumerate(samples(6), start=1)]
+    player = Player(Replay(recorded(tmp_path / "a.ttr", *shots)), start=5)
+    shot, _ = player.now()
+    assert shot is not None
+    async with running(shot, app=ThreadtopApp(Options(theme="dark"), Preferences(), player)) as session:
+        await session.press("down", "enter", "tab", "tab")
+        assert "GIL  main interpreter" in session.text()
+        assert "py-spy" not in session.text()
+    player.close()
 
 
 async def test_figures_of_a_recording(app: ThreadtopApp) -> None:
