@@ -293,6 +293,7 @@ def test_bad_usage_is_one_line_and_exit_2(arguments: list[str]) -> None:
         (["--once", "--", "no-such-command-anywhere"], "cannot start 'no-such-command-anywhere': "),
         (["gil", "4194999"], "there is no process 4194999; "),
         (["gil", "--", "no-such-command-anywhere"], "cannot start 'no-such-command-anywhere': "),
+        (["export", "no\nsuch\x1b[31m.ttr", "--csv"], "cannot read no^Jsuch^[[31m.ttr: No such file"),
     ],
 )
 def test_missing_target_is_one_line_and_exit_1(arguments: list[str], message: str) -> None:

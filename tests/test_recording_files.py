@@ -152,6 +152,29 @@ def test_the_first_tick_must_have_been_written(tmp_path: Path) -> None:
     assert error_of(tmp_path / "a").endswith("holds no tick; it ended before its first pass was over; record again")
 
 
+def test_a_half_written_file_of_others(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a kill left half written is undone by who may write; others are told what to copy."""
+    before = copy.read_bytes()
+    kill = (
+        "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "c.execute('PRAGMA cache_size = 1'); c.execute('BEGIN IMMEDIATE');"
+        "c.execute('UPDATE thread_samples SET vol = vol + 1000000');"
+        "c.execute('UPDATE processes SET command = hex(zeroblob(5000))'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", kill, copy], check=True, timeout=60)
+    assert copy.read_bytes() != before
+    connect = sqlite3.connect
+
+    def connect_reading(name: str, **said: bool) -> sqlite3.Connection:
+        return connect(name.replace("mode=rw", "mode=ro"), **said)  # type: ignore[call-overload,no-any-return]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", connect_reading)
+        assert "copy it with its -journal" in error_of(copy)
+    assert error_of(copy) == ""
+    assert copy.read_bytes() == before
+
+
 # -- full disks --------------------------------------------------------------------------------
 
 

@@ -46,6 +46,24 @@ def test_what_it_refuses(arguments: list[str], remedy: str) -> None:
     assert remedy in refused.value.remedy
 
 
+def test_a_moment_that_was_not_recorded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not silently another one: how far the recording goes is said, as export and diff say it."""
+    path = recorded(tmp_path / "a.ttr", *samples(10))
+    assert cli.main(["replay", str(path), "--at", "1h", "--screenshot", str(tmp_path / "a.svg")]) == 2
+    error = capsys.readouterr().err
+    assert "there is nothing of that moment" in error
+    assert error.endswith("(9 s)\n")
+    assert not (tmp_path / "a.svg").exists()
+    assert cli.main(["replay", str(path), "--at", "9s", "--screenshot", str(tmp_path / "a.svg")]) == 0
+
+
+def test_without_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What makes text and pictures of a recording is named, not what makes them of a live machine."""
+    path = recorded(tmp_path / "a.ttr", *samples(3))
+    assert cli.main(["replay", str(path)]) == 2
+    assert "threadtop export FILE" in capsys.readouterr().err
+
+
 def test_a_picture_of_a_moment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With its line and its finding, as the screen shows it; of a pane, too."""
     file = str(recorded(tmp_path / "a.ttr", *samples(10), findings=((), (), (SPIN,))))

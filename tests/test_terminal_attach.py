@@ -68,11 +68,11 @@ def test_signal_ends_the_command(tmp_path: Path, number: signal.Signals) -> None
 
 def test_name_of_several(tmp_path: Path) -> None:
     """A name that several processes have is asked about, and the one that is chosen is attached to."""
-    script = tmp_path / "tt-several.py"
+    script = tmp_path / f"tt-several-{os.getpid()}.py"  # another run of the tests may have its own
     script.write_text("import time\ntime.sleep(1000)\n", encoding="utf-8")
     twins = [subprocess.Popen([sys.executable, str(script)]) for _ in range(2)]
     try:
-        with running(tmp_path, "tt-several.py", waits=False) as run:
+        with running(tmp_path, script.name, waits=False) as run:
             run.wait_for(r"Which one \(1 to 2")
             asked = list(map(int, re.findall(r"^ +\d+ +(\d+) ", run.text, re.MULTILINE)))
             assert asked == sorted(twin.pid for twin in twins)
@@ -95,7 +95,7 @@ def test_name_of_several(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("keys", "code"), [("\n", 1), ("\x03", 130), ("\x04", 1)], ids=["enter", "ctrl+c", "ctrl+d"])
 def test_name_not_chosen(tmp_path: Path, keys: str, code: int) -> None:
     """Whoever chooses none of them gets no screen."""
-    script = tmp_path / "tt-several.py"
+    script = tmp_path / f"tt-several-{os.getpid()}.py"  # another run of the tests may have its own
     script.write_text("import time\ntime.sleep(1000)\n", encoding="utf-8")
     twins = [subprocess.Popen([sys.executable, str(script)]) for _ in range(2)]
     try:

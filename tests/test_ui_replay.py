@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 import scripted
 from builders import NOON
-from recorded import recorded
+from recorded import gil, recorded
 from screens import make_app, running
 from test_player import LEAK, SPIN, samples
 from threadtop.cli import Options
@@ -60,6 +60,20 @@ async def test_the_line_says_where_it_is(app: ThreadtopApp) -> None:
         assert line.endswith("2 of 10  9 s recorded")
         assert "▲" in line
         assert "w step" in session.footer()
+    async with running(size=(200, 50)) as session:
+        assert "r record" in session.footer()
+
+
+async def test_keys_of_a_recording(app: ThreadtopApp) -> None:
+    """The footer names no key that has nothing to do there, and f does not say that nothing was ever found."""
+    shot, _ = app.player.now() if app.player else (None, [])
+    assert shot is not None
+    async with running(shot, app=app, size=(200, 50)) as session:
+        assert "r record" not in session.footer()
+        await session.press("f")
+        assert "nothing found at this moment: x and X go" in session.footer()
+        await session.press("down", "enter")
+        assert "r record" not in session.footer()
 
 
 async def test_steps_stand_still(app: ThreadtopApp) -> None:
@@ -96,8 +110,8 @@ async def test_findings_times_and_speed(app: ThreadtopApp) -> None:
         assert "8 of 10" in session.lines()[-2]
         await session.press("J")
         await session.type("noon")
-        assert "go to 90s" in session.text()
-        await session.press("escape", "plus", "plus")
+        assert "no moment; write 03:15:20, 90s, 10m or -30s" in session.text()
+        await session.press("ctrl+u", "enter", "plus", "plus")
         assert " 4x " in session.lines()[-2]
         await session.press("minus")
         assert " 2x " in session.lines()[-2]
@@ -105,6 +119,22 @@ async def test_findings_times_and_speed(app: ThreadtopApp) -> None:
         assert "+ and - play it faster" in session.footer()
         await session.press("}")
         assert "■ end 2x" in session.lines()[-2]
+
+
+async def test_what_was_said_of_a_place_stays_there(app: ThreadtopApp) -> None:
+    """A message goes as soon as the recording is moved: it stands still, and no tick would take it away."""
+    shot, _ = app.player.now() if app.player else (None, [])
+    assert shot is not None
+    async with running(shot, app=app) as session:
+        await session.press("X")
+        assert "no finding begins before this" in session.footer()
+        for key in ("w", "b", "}", "{"):
+            await session.press(key)
+            assert "w step" in session.footer()
+            await session.press("d")
+        await session.press("J")
+        await session.type("5s")
+        assert "w step" in session.footer()
 
 
 async def test_a_jump_brings_its_past(app: ThreadtopApp) -> None:
@@ -130,10 +160,23 @@ async def test_panes_of_a_recording(app: ThreadtopApp) -> None:
         await session.press("r")
         assert "nothing to record" in session.footer()
         await session.press("down", "enter", "e")
-        assert "is not recorded" in session.text()
+        assert "this is not recorded: a recording holds" in session.text()
         assert "2 of 10" in session.lines()[-2]
         await session.press("y")
         assert "no process to ask" in session.footer()
+
+
+async def test_the_gil_of_a_recording(tmp_path: Path) -> None:
+    """The GIL's pane shows who held it, and does not offer to ask a process that is not there."""
+    shots = [one._replace(gils={100: gil(at)}) for at, one in enumerate(samples(6), start=1)]
+    player = Player(Replay(recorded(tmp_path / "a.ttr", *shots)), start=5)
+    shot, _ = player.now()
+    assert shot is not None
+    async with running(shot, app=ThreadtopApp(Options(theme="dark"), Preferences(), player)) as session:
+        await session.press("down", "enter", "tab", "tab")
+        assert "GIL  main interpreter" in session.text()
+        assert "py-spy" not in session.text()
+    player.close()
 
 
 async def test_figures_of_a_recording(app: ThreadtopApp) -> None:

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from threadtop import __version__, fields, filters, outputs, targets
+from threadtop import __version__, fields, filters, outputs, targets, text
 from threadtop import arguments as values
 from threadtop.arguments import seconds as seconds  # noqa: PLC0414 threadtop gil finds it here
 from threadtop.errors import EXIT_FAILURE, EXIT_OK, TargetError, ThreadtopError, UsageError
@@ -248,7 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
     except ThreadtopError as error:
-        print(f"threadtop: {error}", file=sys.stderr)
+        print(f"threadtop: {text.plain(text.visible(str(error)))}", file=sys.stderr)  # one line, whatever it names
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -296,7 +296,7 @@ def _run(arguments: Sequence[str]) -> int:
     if options.headless:
         end_cleanly()
     else:
-        _require_terminal()
+        _require_terminal("threadtop --once, or -b for frames; add --json for JSON")
     try:
         return _front(_attached(options, name))
     except TargetError as error:
@@ -359,7 +359,7 @@ def show(options: Options, player: Player) -> int:
     if options.screenshot is not None:
         end_cleanly()
         return _screen(options, None, None, player)
-    _require_terminal()
+    _require_terminal("threadtop export FILE, for a picture --screenshot FILE.svg")
     signals = _kept_signals()
     return _screen(options, None, signals, player)
 
@@ -381,13 +381,13 @@ def _screen(
     return run(options, preferences, command, warning, signals, player)
 
 
-def _require_terminal() -> None:
+def _require_terminal(instead: str) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         message = "the screen needs a terminal, and this is none"
-        raise UsageError(message, "for text use threadtop --once, or -b for frames; add --json for JSON")
+        raise UsageError(message, f"for text use {instead}")
     if os.environ.get("TERM", "") in ("", "dumb"):
         message = f"TERM={os.environ.get('TERM', '')!r} cannot show a screen"
-        raise UsageError(message, "for text use threadtop --once, or -b for frames")
+        raise UsageError(message, f"for text use {instead}")
 
 
 def _attached(options: Options, name: str | None) -> Options:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
-from threadtop import __version__, cli, export, filters, headless, record_command, targets, text
+from threadtop import __version__, cli, filters, headless, record_command, targets, text
 from threadtop import arguments as values
 from threadtop.comparing import documents
 from threadtop.comparing.averages import Averages
@@ -292,7 +292,7 @@ def _moments(series: _Series, asked: Asked) -> tuple[Side, Side]:
     for flag, moment in zip(_MOMENTS, named, strict=True):
         if not begin - 1 <= moment <= end + 1:
             message = f"{flag}: there is nothing of that moment in {series.name}"
-            raise UsageError(message, f"it goes from {_clock(begin)} to {_clock(end)} ({text.duration(end - begin)})")
+            raise UsageError(message, times.stretch(begin, end))
     spans = [
         readings(series.begin, series.ends, span) for span in windows(named[0], named[1], begin, end, asked.over_s)
     ]
@@ -300,10 +300,6 @@ def _moments(series: _Series, asked: Asked) -> tuple[Side, Side]:
         message = f"these are one moment of {series.name}"
         raise UsageError(message, "name two with --at TIME --and TIME, or another file")
     return series.side(*spans[0]), series.side(*spans[1])
-
-
-def _clock(time: float) -> str:
-    return export.iso_time(time)[:19] + "Z"
 
 
 def windows(

@@ -7,7 +7,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from threadtop import __version__, cli, export, headless, query, targets, text
+from threadtop import __version__, cli, headless, query, targets, text
 from threadtop import arguments as values
 from threadtop.errors import EXIT_OK, TargetError, UsageError
 from threadtop.interest import Interest
@@ -136,12 +136,8 @@ def _span(ticks: Sequence[Tick], asked: Asked) -> tuple[int, int]:
     inside = [index for index, tick in enumerate(ticks) if least <= round(tick.time, 3) <= most]
     if not inside:
         message = f"there is no tick of {text.plain(text.visible(str(asked.file)))} between these moments"
-        raise UsageError(message, f"it goes from {_clock(begin)} to {_clock(end)} ({text.duration(end - begin)})")
+        raise UsageError(message, times.stretch(begin, end))
     return inside[0], inside[-1]
-
-
-def _clock(time: float) -> str:
-    return export.iso_time(time)[:19] + "Z"
 
 
 def _of_processes(snapshot: Snapshot, pids: frozenset[int]) -> Snapshot:

@@ -105,6 +105,12 @@ def main(arguments: Sequence[str]) -> int:
     ticks = replay.recording.ticks
     start = 0 if len(ticks) == 1 else 1  # the first tick has no rates
     if asked.at is not None:
-        start = replay.recording.index_at(asked.at.within(ticks[0].time, ticks[-1].time))
+        begin, end = ticks[0].time, ticks[-1].time
+        moment = asked.at.within(begin, end)
+        if not begin - 1 <= moment <= end + 1:
+            replay.close()
+            message = f"--at: there is nothing of that moment in {asked.file}"
+            raise UsageError(message, times.stretch(begin, end))
+        start = replay.recording.index_at(moment)
     player = Player(replay, speed=asked.speed, start=start)
     return cli.show(asked.options, player)

@@ -130,8 +130,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if connection is not None:
             connection.close()
-        message = f"{path} cannot be read: {error}"
-        raise RecordingError(message, "it may be cut short or damaged: copy it again") from error
+        raise _unread(path, error) from error
     remedy = ""
     if application != APPLICATION_ID:
         message, remedy = f"{path} is a database, but no recording", _NOT_OURS
@@ -144,6 +143,13 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.close()
         raise RecordingError(message, remedy)
     return connection
+
+
+def _unread(path: Path, error: Exception) -> RecordingError:
+    if "readonly" in str(error):  # only who may write can undo what was being written as the recorder was killed
+        message = f"{path} was left half written, and you may not write to it"
+        return RecordingError(message, "copy it with its -journal to a place of yours, and read the copy")
+    return RecordingError(f"{path} cannot be read: {error}", "it may be cut short or damaged: copy it again")
 
 
 def text(value: str | bytes) -> str:

@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from threadtop import text
 from threadtop.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,6 +60,12 @@ def parse(value: str, flag: str) -> Named:
         message,
         f"write {flag} 90s or 10m (from the start), -30s (from the end), 03:15:20 or 2026-11-27T03:15:20Z (UTC)",
     )
+
+
+def stretch(begin: float, end: float) -> str:
+    """``it goes from 2026-11-27T03:05:20Z to 2026-11-27T03:15:20Z (10 min)``: what to say to who asks beyond it."""
+    first, last = (f"{datetime.fromtimestamp(time, timezone.utc):%Y-%m-%dT%H:%M:%SZ}" for time in (begin, end))
+    return f"it goes from {first} to {last} ({text.duration(end - begin)})"
 
 
 def _since_1970(found: re.Match[str]) -> float | None:

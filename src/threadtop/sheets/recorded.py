@@ -22,7 +22,7 @@ def kind(live: Kind) -> Kind:
 
 
 def _nothing(_: Subject) -> Sheet:
-    return Sheet((), (f"is not recorded: {_HOLDS}",))
+    return Sheet((), (f"this is not recorded: {_HOLDS}",))
 
 
 def _process(subject: Subject) -> Sheet:

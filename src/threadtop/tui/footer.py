@@ -30,18 +30,24 @@ class Footer(Painted):
         self._labelled: list[Action] = []
         self.position = ""
         self._first: tuple[Action, ...] = ()
+        self._left_out: set[str] = set()
         self._message: tuple[str, str] | None = None
         self._ticks_left = 0
         self.name_keys(actions)
 
     def name_keys(self, actions: Iterable[Action]) -> None:
         """Name the keys of those of ``actions`` that have a label."""
-        labelled = [action for action in (*self._first, *actions) if action.label]
+        labelled = [action for action in (*self._first, *actions) if action.label and action.name not in self._left_out]
         if any(action.name == "explain" for action in labelled):  # its key is that of the help
             labelled = [action for action in labelled if action.name != "help"]
         # However narrow the screen: how to leave, and where to read about the rest.
         labelled.sort(key=lambda action: _FIRST.index(action.name) if action.name in _FIRST else len(_FIRST))
         self._labelled = labelled
+
+    def leave_out(self, name: str) -> None:
+        """Name the key of this action no more: there is nothing for it to do."""
+        self._left_out.add(name)
+        self.name_keys(self._labelled)
 
     def name_first(self, actions: Iterable[Action]) -> None:
         """Name the keys of these before those named now, and later."""
@@ -52,6 +58,11 @@ class Footer(Painted):
         """Show a message for some ticks."""
         self._message = (message, role)
         self._ticks_left = MESSAGE_TICKS
+        self.repaint()
+
+    def hush(self) -> None:
+        """Take the message away."""
+        self._message = None
         self.repaint()
 
     def tick(self, position: str) -> None:

@@ -91,8 +91,9 @@ class Pace(App[int]):
     # -- a recording -------------------------------------------------------------------------------
 
     def _scale_speed(self, player: Player, factor: float) -> None:
-        self.say(f"plays at {speed_words(player.scale(factor))}")
+        words = speed_words(player.scale(factor))
         self._show_place()
+        self.say(f"plays at {words}")
 
     def action_tick(self, by: int) -> None:
         """So many ticks on, or back; then it stands still."""
@@ -116,8 +117,8 @@ class Pace(App[int]):
             self.say(f"no finding begins {'after' if direction > 0 else 'before'} this")
             return
         self._stand_still()
-        self.say(f"{mark.kind} begins in process {mark.pid}")
         self._show_place()
+        self.say(f"{mark.kind} begins in process {mark.pid}")
 
     def action_jump(self) -> None:
         """Ask for a time."""
@@ -127,10 +128,15 @@ class Pace(App[int]):
             self.screen.ask("jump", "go to", example)
 
     def take_jump(self, value: str) -> str:
-        """Go to the time that was typed; raises UsageError."""
-        if self.player is not None:
+        """Go to the time that was typed, nowhere for none; raises UsageError, short enough to stand beside it."""
+        if self.player is not None and value:
             at = self.player.position
-            self.player.go_to(times.parse(value, "go to").within(at.first_time, at.last_time))
+            try:
+                named = times.parse(value, "go to")
+            except UsageError:
+                message = "no moment"
+                raise UsageError(message, "write 03:15:20, 90s, 10m or -30s") from None
+            self.player.go_to(named.within(at.first_time, at.last_time))
             self._show_place()
         return ""
 
@@ -139,6 +145,7 @@ class Pace(App[int]):
             self.action_pause()
 
     def _show_place(self) -> None:
-        """The time line moves at once; what was recorded there follows when it is read."""
+        """The time line moves at once, and what was said of another place goes; what was recorded here follows."""
         if isinstance(self.screen, TableScreen):
+            self.screen.footer.hush()
             self.screen.show_place()

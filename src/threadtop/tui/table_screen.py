@@ -39,6 +39,7 @@ class TableScreen(Screen[None]):
         if self.app.player is not None:
             self._replay_line = ReplayLine()
             self.footer.name_first(REPLAY)
+            self.footer.leave_out("record")
             self.show_place()
             yield self._replay_line
 

@@ -313,6 +313,8 @@ class GilPane(Pager, Pane):
         if self._complaint:
             return line.add(text.visible(self._complaint), "y").line(width)
         if self._stacks is None:
+            if self.app.player is not None:  # type: ignore[attr-defined]
+                return None  # of a recording: there is nobody to ask
             if process.gil is None or process.gil.grade != "exact" or not process.gil.is_enabled:
                 return None  # without the right to read its memory py-spy cannot help either
             return (
