@@ -99,7 +99,7 @@ def test_name_not_chosen(tmp_path: Path, keys: str, code: int) -> None:
     script.write_text("import time\ntime.sleep(1000)\n", encoding="utf-8")
     twins = [subprocess.Popen([sys.executable, str(script)]) for _ in range(2)]
     try:
-        with running(tmp_path, command=threadtop("tt-several.py"), waits=False) as run:
+        with running(tmp_path, command=threadtop(script.name), waits=False) as run:
             run.wait_for("Which one")
             # A signal between the prompt and the read that follows it is Python's to lose: ask again.
             while run.process.poll() is None:
