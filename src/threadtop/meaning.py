@@ -49,3 +49,7 @@ class Meaning:
     def windows(self, sample: Sample, raw: Snapshot) -> Snapshot:
         """Only what later samples need of this one: shares over the lenses' windows."""
         return self.time.apply(sample, self.python.apply(sample, raw))
+
+    def in_passing(self, sample: Sample) -> Snapshot:
+        """The snapshot of a sample that is only looked back on: rates, sampled time, and who held which GIL when."""
+        return self.time.apply(sample, self.python.apply(sample, self.rates(sample), in_passing=True))

@@ -54,11 +54,12 @@ class PythonLens:
         self._cost = WatchShare()
         self._suspects: dict[tuple[int, int], int] = {}  # (pid, start time): ticks left
 
-    def apply(self, sample: Sample, snapshot: Snapshot) -> Snapshot:
+    def apply(self, sample: Sample, snapshot: Snapshot, *, in_passing: bool = False) -> Snapshot:
         """The raw ``snapshot`` of rates, made of ``sample``, with shares on the rows of watched processes.
 
         All other rows are the same objects; a watched thread's row is that of the last tick where nothing of
-        it changed.
+        it changed.  ``in_passing``: the tick is only looked back on later; processes have who held their GIL when,
+        their threads no shares.
         """
         watch_pct = self._cost.take(sample.watch, sample.at_ns)
         watched: dict[int, _Watched] = {}
@@ -71,7 +72,8 @@ class PythonLens:
             if seen is None or not seen.is_continued_by(gil):
                 seen = _Watched(self._window_ns)
             watched[pid] = seen
-            rows[pid] = seen.row(_Tick(gil, process.threads, sample.at_ns), raw)
+            tick = _Tick(gil, process.threads, sample.at_ns)
+            rows[pid] = seen.row_in_passing(tick, raw) if in_passing else seen.row(tick, raw)
         self._watched = watched
         if not rows:
             return snapshot
@@ -135,6 +137,11 @@ class _Watched:
         last = self._ticks[-1].gil
         return (last.began, last.start_ticks, last.grade) == (gil.began, gil.start_ticks, gil.grade)
 
+    def row_in_passing(self, tick: _Tick, raw: ProcessRow) -> ProcessRow:
+        """The process's row with who held the GIL when; its threads as they are."""
+        self._keep(tick)
+        return raw._replace(gil=_heading(self._ticks))
+
     def row(self, tick: _Tick, raw: ProcessRow) -> ProcessRow:
         """The process's row with what this tick adds."""
         self._keep(tick)
@@ -181,19 +188,16 @@ def _is_no_news(old: GilShare, share: GilShare) -> bool:
     return is_like and old == share._replace(samples=old.samples)
 
 
-def _meaning(ticks: Sequence[_Tick]) -> tuple[GilRow, Mapping[int, GilShare], GilShare]:
-    """The process's figures, its threads' shares by tid, and the share of threads that were not looked at."""
+def _heading(ticks: Sequence[_Tick]) -> GilRow:
+    """What is known of the process without looking at its threads: its locks, and who held them when."""
     gil, first = ticks[-1].gil, ticks[0].gil
-    is_enabled = any(lock.is_enabled for lock in gil.locks) if gil.locks else None
-    is_off = is_enabled is False
     locks = tuple(_lock_row(gil, first, at) for at in range(len(gil.locks)))
-    other = unknown("none" if is_off else gil.grade, GIL_OFF if is_off else gil.why_not, None)
-    row = GilRow(
+    return GilRow(
         grade=gil.grade,
         why_not=gil.why_not,
         remedy=gil.remedy,
         version=gil.version,
-        is_enabled=is_enabled,
+        is_enabled=any(lock.is_enabled for lock in gil.locks) if gil.locks else None,
         utilisation_pct=None,
         switches_per_s=None,
         waiters=None,
@@ -205,6 +209,13 @@ def _meaning(ticks: Sequence[_Tick]) -> tuple[GilRow, Mapping[int, GilShare], Gi
         holder_call=syscalls.words(gil.machine, gil.holder_call) if gil.holder_call and len(locks) == 1 else None,
         idents=gil.idents,
     )
+
+
+def _meaning(ticks: Sequence[_Tick]) -> tuple[GilRow, Mapping[int, GilShare], GilShare]:
+    """The process's figures, its threads' shares by tid, and the share of threads that were not looked at."""
+    gil, first, row = ticks[-1].gil, ticks[0].gil, _heading(ticks)
+    is_off, locks = row.is_enabled is False, row.locks
+    other = unknown("none" if is_off else gil.grade, GIL_OFF if is_off else gil.why_not, None)
     unlooked = {is_python: other._replace(is_python=is_python) for is_python in (None, True, False)}
     shares = {tid: unlooked[tally.is_python] for tid, tally in gil.threads.items()}
     if gil is first or gil.grade == "none":

@@ -46,7 +46,7 @@ class Replay:
     def seek(self, index: int) -> list[Snapshot]:
         """The snapshot of a tick, or the nearest there is; before it come those that its shares and rates look back on.
 
-        In these threads are not said to be blocked on anything, and locks are not told.
+        In these threads are not said to be blocked on anything, and have no share of a GIL; locks are not told.
         """
         index = max(0, min(index, len(self) - 1))
         ticks = self.recording.ticks
@@ -55,10 +55,7 @@ class Replay:
         self._meaning = Meaning()
         self._moments = self.recording.moments(start, len(self), index)
         self.at = index
-        shots = []
-        for _ in range(start, index):
-            sample = self._next().sample
-            shots.append(self._meaning.windows(sample, self._meaning.rates(sample)))
+        shots = [self._meaning.in_passing(self._next().sample) for _ in range(start, index)]
         return [*shots, self._snapshot(self._next())]
 
     def _next(self) -> Moment:
