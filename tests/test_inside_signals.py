@@ -181,9 +181,9 @@ def test_garbage(world: World) -> None:
 def test_names_are_those_of_the_c_library() -> None:
     """Every signal that Python knows by a name has that name, also in the middle of the real-time ones."""
     aliases = {"IOT": "ABRT", "CLD": "CHLD", "POLL": "IO"}
-    for number in signal.valid_signals():
+    named = {one: {each.name.removeprefix("SIG") for each in signal.Signals if each == one} for one in signal.Signals}
+    for number, known in named.items():
         if number < signal.SIGRTMIN:
-            known = {one.name.removeprefix("SIG") for one in signal.Signals if one == number}
             assert names.name(number) in known | {aliases.get(name, name) for name in known}
     assert names.name(signal.SIGRTMIN + 3) == "RTMIN+3"
     assert names.name(signal.SIGRTMAX) == f"RTMIN+{signal.SIGRTMAX - signal.SIGRTMIN}"
