@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import __version__, cli, outputs, targets
 from threadtop import arguments as values
-from threadtop.errors import UsageError
+from threadtop.errors import ThreadtopError, UsageError
 from threadtop.recording import times
 from threadtop.recording.player import LEAST_SPEED, MOST_SPEED, Player
 from threadtop.recording.replay import Replay
@@ -113,4 +113,8 @@ def main(arguments: Sequence[str]) -> int:
             raise UsageError(message, times.stretch(begin, end))
         start = replay.recording.index_at(moment)
     player = Player(replay, speed=asked.speed, start=start)
-    return cli.show(asked.options, player)
+    try:
+        return cli.show(asked.options, player)
+    except ThreadtopError:
+        player.close()  # it was not begun
+        raise
