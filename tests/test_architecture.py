@@ -76,6 +76,7 @@ ROOMS = {
     "metrics": FRONT,
     "metrics_command": FRONT,
     "pane_report": FRONT,
+    "clock": FRONT,
     "record_command": FRONT,
     "replay_command": FRONT,
     "export_command": FRONT,

@@ -162,26 +162,25 @@ def _parser() -> Parser:
     say("--page", metavar="NAME", help="print a page on a column, a finding or a subject and end; list: their names")
     values.declare_view(parser)
     say("-w", "--width", metavar="COLUMNS", help="cut text output at this width")
-    say("-1", "--per-core", action="store_true", help="show a meter for each CPU")
-    say("-C", "--no-colour", "--no-color", action="store_true", help="no colours (also: NO_COLOR)")
-    say("--theme", choices=THEMES, help="colours: dark, ansi (the terminal's own), blue-yellow, mono")
+    declare_looks(parser)
     say("--readonly", action="store_true", help="no action on processes, and none is paused")
     say("-V", "--version", action="version", version=f"threadtop {__version__}")
     return parser
+
+
+def declare_looks(parser: Parser) -> None:
+    """Let ``parser`` take what shapes the screen: live, or of a recording."""
+    say = parser.add_argument
+    say("-1", "--per-core", action="store_true", help="show a meter for each CPU")
+    say("-C", "--no-colour", "--no-color", action="store_true", help="no colours (also: NO_COLOR)")
+    say("--theme", choices=THEMES, help="colours: dark, ansi (the terminal's own), blue-yellow, mono")
 
 
 def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
     """(options, name to attach to, whether to list the fields); raises UsageError."""
     own, command = split_command(arguments)
     said = _parser().parse_args(own)
-    pids = [pid for value in said.pid or () for pid in targets.parse_pids(value)]
-    name = said.target
-    if name is not None and name.isascii() and name.isdigit():
-        pids.extend(targets.parse_pids(name))
-        name = None
-    if (name is not None) + bool(pids) + bool(command) > 1:
-        message = "a PID, a NAME and a command to start cannot be combined"
-        raise UsageError(message, "name one of them")
+    pids, name = targets.asked(said.pid, said.target, command)
     outputs.check(said)
     tid = values.whole(said.tid, "--tid")
     if said.pane is not None and said.screenshot is None:

@@ -9,11 +9,11 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import __version__, cli, source, targets, text
 from threadtop.errors import EXIT_OK, UsageError
-from threadtop.feed import LEAST_INTERVAL_S, MOST_INTERVAL_S
+from threadtop.feed import FIRST_GAP_S, LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.interest import Interest
 from threadtop.procfs.reader import ProcReader
 from threadtop.recording import times, writer
@@ -22,11 +22,11 @@ from threadtop.recording.format import EXAMPLES, TABLES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from threadtop.clock import Clock
     from threadtop.snapshot import ProcessRow, Snapshot
     from threadtop.source import LiveSource
     from threadtop.targets import Command
 
-FIRST_GAP_S: Final = 0.25  # the first rates come soon after the first counters
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)", re.ASCII)
 
 
@@ -39,16 +39,6 @@ class Asked(NamedTuple):
     command: tuple[str, ...]
     interval_s: float
     for_s: float | None
-
-
-class Clock(Protocol):
-    """The clock, which tests replace."""
-
-    def monotonic(self) -> float:
-        """Seconds."""
-
-    def sleep(self, seconds: float, /) -> None:
-        """Let so many of them pass."""
 
 
 def _parser() -> cli.Parser:
@@ -85,14 +75,7 @@ def parse(arguments: Sequence[str]) -> Asked:
     """The arguments behind ``record``; raises UsageError."""
     own, command = cli.split_command(arguments, "threadtop record")
     said = _parser().parse_args(own)
-    pids = [pid for value in said.pid or () for pid in targets.parse_pids(value)]
-    name = said.target
-    if name is not None and name.isascii() and name.isdigit():
-        pids.extend(targets.parse_pids(name))
-        name = None
-    if (name is not None) + bool(pids) + bool(command) > 1:
-        message = "a PID, a NAME and a command to start cannot be combined"
-        raise UsageError(message, "name one of them")
+    pids, name = targets.asked(said.pid, said.target, command)
     return Asked(
         Path(said.output) if said.output is not None else None,
         tuple(dict.fromkeys(pids)),

@@ -51,9 +51,7 @@ def _parser() -> cli.Parser:
     say("--pane", metavar="NAME", help="with --screenshot: this pane of a process")
     say("-p", "--pid", metavar="PID", help="with --pane: which process")
     values.declare_view(parser)
-    say("-1", "--per-core", action="store_true", help="show a meter for each CPU")
-    say("-C", "--no-colour", "--no-color", action="store_true", help="no colours (also: NO_COLOR)")
-    say("--theme", choices=cli.THEMES, help="colours: dark, ansi (the terminal's own), blue-yellow, mono")
+    cli.declare_looks(parser)
     say("-V", "--version", action="version", version=f"threadtop {__version__}")
     return parser
 

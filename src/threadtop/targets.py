@@ -45,6 +45,19 @@ def parse_pids(value: str) -> list[int]:
     return pids
 
 
+def asked(pid_values: Sequence[str] | None, target: str | None, command: Sequence[str]) -> tuple[list[int], str | None]:
+    """The pids and the name that -p and a PID or NAME stand for; raises UsageError, also where a command is added."""
+    pids = [pid for value in pid_values or () for pid in parse_pids(value)]
+    name = target
+    if name is not None and name.isascii() and name.isdigit():
+        pids.extend(parse_pids(name))
+        name = None
+    if (name is not None) + bool(pids) + bool(command) > 1:
+        message = "a PID, a NAME and a command to start cannot be combined"
+        raise UsageError(message, "name one of them")
+    return pids, name
+
+
 def thread_group(reader: ProcReader, pid: int) -> int:
     """The process of a pid or tid; raises TargetError if there is none or it is hidden."""
     try:

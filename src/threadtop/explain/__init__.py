@@ -18,7 +18,8 @@ from threadtop.query import View
 
 if TYPE_CHECKING:
     from threadtop.cli import Options
-    from threadtop.explain.watch import Clock, Watched
+    from threadtop.clock import Clock
+    from threadtop.explain.watch import Watched
     from threadtop.source import Source
     from threadtop.targets import Command
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.errors import UsageError
 from threadtop.interest import Interest
@@ -10,6 +10,7 @@ from threadtop.interest import Interest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from threadtop.clock import Clock
     from threadtop.snapshot import Finding, ProcessRow, Snapshot
     from threadtop.source import Source
     from threadtop.targets import Command
@@ -19,16 +20,6 @@ SETTLE_S: Final = 0.2  # between the first two readings: the watches take their 
 MOST_VISIBLE: Final = 200  # threads of each process that are read whole each time
 _LEAST_LEFT_S: Final = 0.05  # no reading of its own for less
 _SEEN: Final = 2  # readings in which a finding that has gone since must have been
-
-
-class Clock(Protocol):
-    """The clock, which tests replace."""
-
-    def monotonic(self) -> float:
-        """Seconds."""
-
-    def sleep(self, seconds: float, /) -> None:
-        """Let so many of them pass."""
 
 
 class Watched(NamedTuple):

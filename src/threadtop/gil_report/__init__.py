@@ -19,7 +19,8 @@ from threadtop.query import View
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from threadtop.gil_report.measure import Clock, Measured
+    from threadtop.clock import Clock
+    from threadtop.gil_report.measure import Measured
     from threadtop.source import Source
 
 LEAST_S: Final = 0.5

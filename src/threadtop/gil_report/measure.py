@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import text
 from threadtop.errors import TargetError
@@ -11,6 +11,7 @@ from threadtop.interest import Interest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from threadtop.clock import Clock
     from threadtop.snapshot import ProcessRow, Snapshot
     from threadtop.source import Source
     from threadtop.targets import Command
@@ -22,16 +23,6 @@ _FIRST_STEP_S: Final = 0.1  # a short-lived target is read a few times before it
 _STEP_S: Final = 1.0
 LOST_READS: Final = 2  # in a row without a GIL that may be a hiccup
 _LEAST_LEFT_S: Final = 0.01  # no read of its own for less
-
-
-class Clock(Protocol):
-    """The clock, which tests replace."""
-
-    def monotonic(self) -> float:
-        """Seconds."""
-
-    def sleep(self, seconds: float, /) -> None:
-        """Let so many of them pass."""
 
 
 class Measured(NamedTuple):
