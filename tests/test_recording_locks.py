@@ -16,6 +16,24 @@ from threadtop.recording.writer import Writer, created
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from threadtop.moment import Moment
+
+
+def begun(tmp_path: Path) -> tuple[list[Moment], Path, Writer]:
+    """The script, and a recording of its first moment that goes on."""
+    moments, path = script(), tmp_path / "a"
+    out = Writer(created(path), path)
+    out.add(moments[0])
+    return moments, path, out
+
+
+def reading(path: Path) -> sqlite3.Connection:
+    """Another program that keeps the file locked, as it has begun to read."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN")
+    assert other.execute("SELECT count(*) FROM ticks").fetchone() == (1,)
+    return other
+
 
 def test_who_reads_does_not_hold_up_who_writes(tmp_path: Path) -> None:
     """A replay that is paused in the middle of a file keeps no lock: each tick is written at once."""
@@ -36,12 +54,8 @@ def test_who_reads_does_not_hold_up_who_writes(tmp_path: Path) -> None:
 
 def test_a_lock_without_an_end_does_not_end_a_recording(tmp_path: Path) -> None:
     """Another program reads for minutes: ticks are held up in memory, and all are written once it lets go."""
-    moments, path = script(), tmp_path / "a"
-    out = Writer(created(path), path)
-    out.add(moments[0])
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN")
-    assert other.execute("SELECT count(*) FROM ticks").fetchone() == (1,)
+    moments, path, out = begun(tmp_path)
+    other = reading(path)
     for moment in moments[1:5]:
         out.add(moment)
     assert other.execute("SELECT count(*) FROM ticks").fetchone() == (1,)
@@ -61,12 +75,8 @@ def test_a_lock_without_an_end_does_not_end_a_recording(tmp_path: Path) -> None:
 
 def test_ticks_that_are_held_up_are_written_at_the_end(tmp_path: Path) -> None:
     """The reader lets go just before the recording ends: closing writes what is left."""
-    moments, path = script(), tmp_path / "a"
-    out = Writer(created(path), path)
-    out.add(moments[0])
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN")
-    other.execute("SELECT count(*) FROM ticks").fetchone()
+    moments, path, out = begun(tmp_path)
+    other = reading(path)
     out.add(moments[1])
     other.close()
     out.close()
@@ -77,12 +87,8 @@ def test_a_writer_tells_a_lock_that_never_ends(tmp_path: Path, monkeypatch: pyte
     """Another program that writes, or one that reads for longer than ticks can be kept: an error that says so."""
     monkeypatch.setattr("threadtop.recording.commits.MOST_HELD", 2)
     monkeypatch.setattr("threadtop.recording.commits.BEGIN_TRIES", 2)
-    moments, path = script(), tmp_path / "a"
-    out = Writer(created(path), path)
-    out.add(moments[0])
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN")
-    other.execute("SELECT count(*) FROM ticks").fetchone()
+    moments, path, out = begun(tmp_path)
+    other = reading(path)
     out.add(moments[1])
     out.add(moments[2])
     with pytest.raises(RecordingError, match="another program keeps it locked"):

@@ -155,12 +155,18 @@ class Recorder:
         self._writer = self._path = None
 
     @property
+    def file_bytes(self) -> int | None:
+        """How large the file is by now; None without one.  Cheap: it is asked for with each tick."""
+        path = self._path
+        if path is None:
+            return None
+        with suppress(OSError):
+            return path.stat().st_size
+        return 0
+
+    @property
     def status(self) -> Status:
         """What is recorded now."""
         with self._lock:
-            size = 0
-            if self._path is not None:
-                with suppress(OSError):
-                    size = self._path.stat().st_size
             path = str(self._path) if self._path is not None else ""
-            return Status(path, self._began_s, size, self._ring.span_s, self._ring.size_bytes)
+            return Status(path, self._began_s, self.file_bytes or 0, self._ring.span_s, self._ring.size_bytes)

@@ -69,5 +69,5 @@ class Keeping(App[int]):
         if self.recorder.failure is not None:
             self.say(str(self.recorder.failure), "r")
             self.recorder.failure = None
-        status = self.recorder.status
-        return f"rec {text.size(status.size_bytes)}" if status.path else ""
+        size = self.recorder.file_bytes
+        return "" if size is None else f"rec {text.size(size)}"
