@@ -127,6 +127,18 @@ def test_arguments_are_decoded(scene: Scene) -> None:
     assert (facts.call.call, facts.call.fd, facts.lock_place) == ("read", 7, None)
 
 
+def test_what_the_descriptor_is(scene: Scene) -> None:
+    """The link of the call's own descriptor: the tick may have seen the thread in another call, or running."""
+    os.makedirs(f"{scene.task}/fd")
+    os.symlink("anon_inode:[eventpoll]", f"{scene.task}/fd/7")
+    for fd, target in ((7, "anon_inode:[eventpoll]"), (8, "")):
+        scene.write("syscall", line(0, fd))
+        facts = scene.facts()
+        assert facts.call is not None
+        assert (facts.call.fd, facts.call.target) == (fd, target)
+        assert facts.denials == ()
+
+
 def test_a_futex_by_the_name_of_its_variable(scene: Scene) -> None:
     """Also where that lies in the zeros behind the file, in a mapping without a name."""
     address = LIBRARY + DATA + 0x1008

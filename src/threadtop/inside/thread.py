@@ -133,6 +133,7 @@ class ThreadReader:
         if call is not None and not call.is_running:
             machine = machine_of(self._reader, asked.pid)
             blocked = calls.asked(machine, call, thread.wchan if thread is not None else None).blocked
+            blocked = _with_target(access, tid, blocked)
         key = asked.pid, tid, stat.start_ticks if stat is not None else 0
         where = _Where(self, access, tid, process.start_ticks, sample.at_ns)
         return ThreadFacts(
@@ -234,6 +235,15 @@ class _Where(NamedTuple):
             most = int(soft) if soft.isdigit() else None
         name = parse.decode(maps.base_name(mapping.path))
         return StackRegion(mapping.start, mapping.end, mapping.end - pointer, name, most)
+
+
+def _with_target(access: Access, tid: int, blocked: BlockedOn) -> BlockedOn:
+    """What the descriptor of a call is: the thread may be in another call than when the tick looked at it."""
+    fd = blocked.fd
+    if fd is None:
+        return blocked
+    target = access.attempt("fd", lambda: access.reader.descriptor_link(f"{access.pid}/task/{tid}", fd))
+    return blocked._replace(target=target or "")
 
 
 def _call(line: bytes | None) -> syscalls.Call | None:
