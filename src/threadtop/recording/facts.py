@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 from threadtop.blocked import BlockedOn, LatelyLock, LockKind, LockSample, LocksSample, LockWait, WaitSample, WaitTally
 from threadtop.errors import RecordingError
 from threadtop.procfs.reasons import KINDS
-from threadtop.recording.packing import inflated
+from threadtop.recording.packing import deflated, inflated
 from threadtop.sample import (
     CgroupSample,
     Cost,
@@ -87,7 +86,7 @@ def gil_facts(gil: GilSample) -> str:
 def gil_moments(gil: GilSample) -> bytes:
     """When it was looked at, relative to ``at_ns``, and who held each lock."""
     rows = [[moment.at_ns - gil.at_ns, moment.holders, moment.asleep] for moment in gil.moments]
-    return zlib.compress(dumped(rows).encode(), 1)
+    return deflated(dumped(rows).encode())
 
 
 def _gil_tallies(rows: Mapping[int, tuple[int, ...]], split: int) -> dict[int, GilTally]:
@@ -212,7 +211,7 @@ def locks_body(locks: LocksSample, places: Mapping[LockSample, int]) -> bytes:
         else:
             body.append([place, 1])
             upcoming = place + 1
-    return zlib.compress(dumped([body, [one._asdict() for one in locks.lately]]).encode(), 1)
+    return deflated(dumped([body, [one._asdict() for one in locks.lately]]).encode())
 
 
 def locks_sample(facts: str, body: bytes | None, first: LocksSample | None) -> LocksSample:
