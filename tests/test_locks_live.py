@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from test_metrics_command import exporting, scraped
 from threadtop import source
 from threadtop.interest import Interest
 
@@ -169,6 +170,18 @@ def test_a_thread_that_waits_for_itself(program: str) -> None:
     with running(program, "twice", threads=2) as told:
         shot = once(told.pids, lambda shot: bool(chains(shot, told.pid)))
     assert chains(shot, told.pid) == [{told.one("twice")}]
+
+
+def test_metrics_tell_it_of_a_watched_group(program: str, tmp_path: Path) -> None:
+    """The deadlock of a group that is looked at closely is there to be scraped."""
+    groups = tmp_path / "groups.toml"
+    groups.write_text('[[group]]\nname = "api"\ncommand = "locks deadlock"\nwatch = true\n', encoding="utf-8")
+    with (
+        running(program, "deadlock", threads=4),
+        exporting("--listen", "127.0.0.1:0", "--groups", str(groups)) as (_, url),
+    ):
+        found = 'threadtop_findings{grade="exact",group="api",rule="deadlock",severity="problem"} 1.0'
+        assert found in scraped(url, until=found)
 
 
 @pytest.mark.parametrize("mode", ["shared-deadlock", "shared-robust-deadlock"])

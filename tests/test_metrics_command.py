@@ -131,13 +131,14 @@ def exporting(*arguments: str, at: str = "serves http") -> Iterator[tuple[subpro
             process.kill()
 
 
-def scraped(url: str) -> str:
-    """What a scrape gives, once two passes are over."""
+def scraped(url: str, until: str = "threadtop_pass_interval_seconds") -> str:
+    """What a scrape gives, once two passes are over, or ``until`` is in it."""
     deadline = time.monotonic() + PATIENCE_S
     body = ""
-    while "threadtop_pass_interval_seconds" not in body and time.monotonic() < deadline:
+    while until not in body and time.monotonic() < deadline:
         with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310 on the loopback
             body = answer.read().decode()
+        time.sleep(0.1)
     return body
 
 

@@ -97,6 +97,7 @@ def test_the_first_table_that_fits_wins(tmp_path: Path) -> None:
         name = "batch"
         user = '^batch$'
         cgroup = '^/batch\\.slice/'
+        watch = true
         [[threads]]
         name = "pool"
         group = '^shop$'
@@ -107,6 +108,7 @@ def test_the_first_table_that_fits_wins(tmp_path: Path) -> None:
     other = process_row(2, process="gunicorn", command="gunicorn blog.wsgi:app")
     batch = process_row(3, process="python", user="batch")
     assert grouping.needs_cgroup
+    assert grouping.watched == {"batch"}
     assert grouping.group(shop) == "shop"
     assert grouping.group(other) == "gunicorns"
     assert grouping.group(batch, "/batch.slice/nightly") == "batch"
@@ -125,6 +127,9 @@ def test_the_example_is_a_file_of_groups() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "word"),
     [
+        ('[[group]]\nname = "a"\nwatch = true\n', 1, "no pattern"),
+        ('[[group]]\nname = "a"\nprogram = "a"\nwatch = "yes"\n', 4, "true or false"),
+        ('[[threads]]\nname = "a"\nthread = "a"\nwatch = true\n', 4, "watch"),
         ('[[group]]\nname = "a"\nprogram = "("\n', 3, "regular expression"),
         ('[[group]]\nname = "a"\nprogram = "a"\n[[group]]\nname = "b"\nprogramme = "b"\n', 6, "programme"),
         ('# groups\n[[group]]\nprogram = "a"\n', 2, "no name"),

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from builders import host_row, process_row, snapshot, thread_row
-from threadtop import findings
+from builders import host_row, process_row, sample, snapshot, thread_row
+from metrics_played import named
+from threadtop import findings, rates
 from threadtop.errors import DeniedError, GoneError
 from threadtop.findings.trends import Trends
-from threadtop.metrics.passes import CGROUP_PASSES, Cgroups
+from threadtop.interest import Interest
+from threadtop.metrics import families
+from threadtop.metrics.groups import Grouping, Pattern
+from threadtop.metrics.passes import CGROUP_PASSES, Cgroups, Passes
+from threadtop.metrics.totals import MOST_WATCHED, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from threadtop.snapshot import Finding
+    from threadtop.sample import ProcessSample, Sample
+    from threadtop.snapshot import Finding, Snapshot
 
 
 class Files:
@@ -74,3 +81,49 @@ def test_metrics_have_each_process_of_a_finding() -> None:
     """A list shows the worst few of a kind and counts the rest; for an alert each process has its own."""
     assert len(starved(is_folded=True)) == 3
     assert {each.process for each in starved(is_folded=False)} == {f"server{pid}" for pid in range(100, 106)}
+
+
+class Live:
+    """A machine that is always the same; what was asked for is kept in ``interests``."""
+
+    def __init__(self, *processes: ProcessSample) -> None:
+        """These run on it."""
+        self.interests: list[Interest] = []
+        self.sample: Sample | None = None
+        self._processes = processes
+
+    def read(self, interest: Interest) -> Snapshot:
+        """A pass."""
+        self.interests.append(interest)
+        self.sample = sample(len(self.interests), *self._processes)
+        return rates.snapshot(None, self.sample, None)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def test_a_watched_group_is_looked_at_closely() -> None:
+    """From the second pass on, so many of its processes at most; how many is told, also where there is none."""
+    pids = range(200, 200 + MOST_WATCHED + 2)
+    live = Live(named(100, "other"), *(named(pid, "web") for pid in pids))
+    web = Pattern("shop", (("program", re.compile("web")),), is_watched=True)
+    passes = Passes(live, Totals(Grouping([web])))
+    told = []
+    for _ in range(3):
+        passes.read(Interest())
+        assert passes.published is not None
+        told.append([(point.labels, point.value) for point in passes.published.points[families.WATCHED]])
+    first = frozenset(pids[:MOST_WATCHED])
+    assert live.interests == [Interest(), *[Interest(gil=first, waits=first)] * 2]
+    assert told == [[(("shop",), 0)], *[[(("shop",), MOST_WATCHED)]] * 2]
+
+
+def test_without_a_watched_group_nothing_is_looked_at_closely() -> None:
+    """And nothing is told of it."""
+    live = Live(named(100, "web"))
+    passes = Passes(live, Totals(Grouping()))
+    for _ in range(2):
+        passes.read(Interest())
+    assert live.interests == [Interest()] * 2
+    assert passes.published is not None
+    assert passes.published.points[families.WATCHED] == ()

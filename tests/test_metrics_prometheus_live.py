@@ -58,6 +58,8 @@ tests:
         values: '1x70'
       - series: 'threadtop_findings{{instance="box", group="app", rule="thread-leak", severity="problem"}}'
         values: '1x70'
+      - series: 'threadtop_findings{{instance="box", group="api", rule="deadlock", severity="problem"}}'
+        values: '1x70'
       - series: 'threadtop_pass_age_seconds{{instance="box", job="threadtop"}}'
         values: '3x20 600x50'
       - series: 'up{{instance="gone", job="threadtop"}}'
@@ -80,6 +82,13 @@ tests:
             exp_annotations:
               summary: "db on box is throttled: threads that could run do not"
               what_to_run: "threadtop --explain"
+      - eval_time: 6m
+        alertname: Deadlock
+        exp_alerts:
+          - exp_labels: {{severity: critical, instance: box, group: api}}
+            exp_annotations:
+              summary: "api on box: threads wait for each other's locks, for ever"
+              what_to_run: "threadtop --explain api"
       - eval_time: 6m
         alertname: ThreadLeak
         exp_alerts: []

@@ -115,6 +115,13 @@ GIL_WATCHED: Final = Family(
     ("group", "grade"),
     "Processes whose GIL is watched: those whose counters smell of contention.",
 )
+WATCHED: Final = Family(
+    "threadtop_watched_processes",
+    "gauge",
+    "",
+    ("group",),
+    "Processes that --groups has looked at closely: their locks, deadlocks, peers and GIL.",
+)
 FINDINGS: Final = Family(
     "threadtop_findings",
     "gauge",
@@ -166,6 +173,7 @@ FAMILIES: Final = (
     GIL_HELD,
     GIL_WAIT,
     GIL_WATCHED,
+    WATCHED,
     FINDINGS,
     FOLDED,
     FOLDED_THREADS,

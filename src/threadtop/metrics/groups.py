@@ -1,7 +1,8 @@
 """Which group a process and its threads count for: by the patterns of a file, else by their names; pure.
 
 The file is TOML: ``[[group]]`` tables name groups of processes, ``[[threads]]`` tables groups of threads.  All patterns
-of a table must be found (``re.search``); the first table that fits wins.
+of a table must be found (``re.search``); the first table that fits wins.  A group with ``watch = true`` is to be looked
+at closely.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 PROCESS_KEYS: Final = ("program", "command", "user", "cgroup")
 THREAD_KEYS: Final = ("thread", "group")
+WATCH: Final = "watch"  # of a [[group]]: true or false
 TABLES: Final = {"group": PROCESS_KEYS, "threads": THREAD_KEYS}
 MOST_TABLES: Final = 1000
 MOST_MATCHED: Final = 4096  # characters of a command line that patterns see
@@ -26,10 +28,11 @@ EXAMPLE: Final = '[[group]] with name = "web" and program = "gunicorn"'
 
 
 class Pattern(NamedTuple):
-    """A group's name, and by key what must be found for it."""
+    """A group's name, by key what must be found for it, and whether its processes are to be looked at closely."""
 
     name: str
     found: tuple[tuple[str, re.Pattern[str]], ...]
+    is_watched: bool = False
 
     def fits(self, said: Mapping[str, str]) -> bool:
         """Whether all of it is found in ``said``."""
@@ -43,6 +46,7 @@ class Grouping:
         """Try ``groups`` for processes and ``threads`` for threads, in this order."""
         self._groups = groups
         self._threads = threads
+        self.watched = frozenset(pattern.name for pattern in groups if pattern.is_watched)
         self.needs_cgroup = any(key == "cgroup" for pattern in groups for key, _ in pattern.found)
 
     def group(self, row: ProcessRow, cgroup: str = "") -> str:
@@ -108,25 +112,29 @@ class _Place(NamedTuple):
 
 
 def _pattern(entry: Mapping[str, Any], keys: Sequence[str], place: _Place) -> Pattern:
-    known = ("name", *keys)
+    flags = (WATCH,) if keys is PROCESS_KEYS else ()
+    known = ("name", *keys, *flags)
     for key, value in entry.items():
         if key not in known:
             _refuse(place.file, place.line(key), f"[[{place.kind}]] has no {key!r}", f"use {', '.join(known)}")
-        if not isinstance(value, str) or not value:
+        if key in flags and not isinstance(value, bool):
+            _refuse(place.file, place.line(key), f"{key} wants true or false", f"write {key} = true")
+        if key not in flags and not (isinstance(value, str) and value):
             _refuse(place.file, place.line(key), f"{key} wants a text in quotes", f'write {key} = "..."')
     if "name" not in entry:
         _refuse(place.file, place.heading, f"[[{place.kind}]] has no name", 'add name = "..."')
-    if len(entry) == 1:
+    found = [(key, _compiled(entry[key], key, place)) for key in keys if key in entry]
+    if not found:
         _refuse(place.file, place.heading, f"[[{place.kind}]] has no pattern", f"add one of {', '.join(keys)}")
-    found = []
-    for key in keys:
-        if key in entry:
-            try:
-                found.append((key, re.compile(entry[key])))
-            except re.error as error:
-                message = f"{key} is no regular expression ({error})"
-                _refuse(place.file, place.line(key), message, "mend it; a backslash is kept in '...' quotes")
-    return Pattern(names.label(entry["name"]), tuple(found))
+    return Pattern(names.label(entry["name"]), tuple(found), bool(entry.get(WATCH)))
+
+
+def _compiled(pattern: str, key: str, place: _Place) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        message = f"{key} is no regular expression ({error})"
+        _refuse(place.file, place.line(key), message, "mend it; a backslash is kept in '...' quotes")
 
 
 def _line(text: str, pattern: str) -> int:

@@ -74,7 +74,8 @@ class Passes:
 
     def read(self, interest: Interest) -> Snapshot:
         """One pass, added to the totals."""
-        snapshot = self._live.read(interest)
+        pids = self._totals.to_watch()
+        snapshot = self._live.read(interest._replace(gil=pids, waits=pids) if pids else interest)
         sample = self._live.sample
         if sample is not None:
             paths = self._cgroups.read(snapshot) if self._cgroups is not None else {}

@@ -25,6 +25,7 @@ Pair: TypeAlias = tuple[str, str]
 
 MOST_GROUPS: Final = 200
 PAIRS_A_GROUP: Final = 5  # places for thread groups, to each of process groups
+MOST_WATCHED: Final = 8  # at a time, as the watch of GILs has it: each costs some of one budget
 _LIFETIME: Final = 1e-6  # what was used before the first pass only says who comes first
 
 
@@ -49,6 +50,7 @@ class Totals:
         self._groups: Places[str] = Places(most_groups)
         self._pairs: Places[Pair] = Places(PAIRS_A_GROUP * most_groups)
         self._counters: dict[Pair, _Counters] = {}
+        self._watched: frozenset[int] = frozenset()
         self._clocks: dict[str, _Counters] = {}
 
     def add(self, sample: Sample, snapshot: Snapshot, cgroups: Mapping[int, str] | None = None) -> Published:
@@ -70,6 +72,13 @@ class Totals:
         self._settle(gained, clocks, sample, is_first=before is None)
         self._count(gained, clocks, sample.time)
         return self._published(sample, snapshot)
+
+    def to_watch(self) -> frozenset[int]:
+        """The processes of which the next pass is to know more, by the pass before: the lowest pids come first."""
+        wanted = self._grouping.watched
+        pids = sorted(pid for pid, known in self._known.items() if known.group in wanted) if wanted else []
+        self._watched = frozenset(pids[:MOST_WATCHED])
+        return self._watched
 
     def _follow(self, snapshot: Snapshot, cgroups: Mapping[int, str]) -> None:
         """Bring what is known of processes in line with the rows."""
@@ -157,6 +166,8 @@ class Totals:
             for (threads, kind), count in known.reasons.items():
                 labels = (*self._shown((known.group, threads)), kind)
                 found[families.BLOCKED_THREADS][labels] += count
+            if known.group in self._grouping.watched:
+                found[families.WATCHED][group,] += pid in self._watched
             gil = snapshot.processes[pid].gil
             if gil is not None:
                 found[families.GIL_WATCHED][group, gil.grade] += 1
