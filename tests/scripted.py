@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from builders import NOON, RATES, host_row, process_row, snapshot, thread_row
 from threadtop import waits
+from threadtop.blocked import BlockedOn
 from threadtop.rates import _totals
 from threadtop.sample import Cost
 from threadtop.snapshot import CgroupRow, CpuShare
@@ -51,6 +52,7 @@ class T(NamedTuple):
     born: int = 0
     died: int = 10_000
     words: str = ""  # what it is blocked on, where its system call was read
+    blocked: BlockedOn | None = None  # the same in full, for the panes
 
 
 class P(NamedTuple):
@@ -124,7 +126,8 @@ PROCESSES = (
     P(4210, 1, "www-data", "/srv/shop/bin/gunicorn -w 2 --threads 8 shop.wsgi", 41.0, 11_000, (
         T(4210, "gunicorn", "do_select", vol=1, time_s=3),)),
     P(GUNICORN, 4210, "www-data", "/srv/shop/bin/gunicorn -w 2 --threads 8 shop.wsgi", 486.0, 10_990, (
-        T(GUNICORN, "gunicorn", _EPOLL, cpu=0.3, vol=40, time_s=21),
+        T(GUNICORN, "gunicorn", _EPOLL, cpu=0.3, vol=40, time_s=21, words="epoll fd 11: 17 fds",
+          blocked=BlockedOn("epoll_wait", 11, "anon_inode:[eventpoll]", is_forever=True, descriptors=17)),
         *(T(GUNICORN + n, f"worker-{n}", _LOCK, cpu=cpu, wait=wait, vol=vol, invol=invol, system=0.08,
             state="R" if n == 3 else "S", time_s=2650 - 31 * n, core=n % 2)
           for n, (cpu, wait, vol, invol) in enumerate(((24.9, 3.2, 231, 52), (24.8, 3.0, 229, 48),
@@ -197,6 +200,7 @@ def _thread(process: P, thread: T, tick: int, mark: Mark) -> ThreadRow:
         wchan=wchan,
         reason=thread.words
         or waits.reason(thread.state, wchan, cpu if known else None, wait if known else None, kernel=process.kernel),
+        blocked=thread.blocked,
         mark=mark,
     )
 

@@ -48,7 +48,7 @@ PAGE = (
 
 
 def facts() -> FilesFacts:
-    """20 descriptors of 520, the second page of them; the io-reader waits on the epoll."""
+    """20 descriptors of 520, the second page of them; the main thread waits on the epoll."""
     return FilesFacts(
         open_count=520,
         soft_limit="1024",
