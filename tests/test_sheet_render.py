@@ -130,6 +130,12 @@ def test_a_row_is_copied_whole() -> None:
     assert rows[2].key == "name"
 
 
+def test_one_cell_is_copied_of_a_table_that_says_which() -> None:
+    """What a row is about is wanted, not what stands beside it."""
+    rows = render.rows(of(table=table(("n" * 300, "1", "x"))._replace(copies="name")), TERMS, 40)
+    assert rows[2].value == "n" * 300
+
+
 def test_rows_out_of_sight_are_not_formatted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A long table costs what is looked at."""
     long = of(table=table(*[(f"n{number}", "1", "x") for number in range(5000)]))

@@ -259,3 +259,19 @@ def test_sparkline_without_room_or_top() -> None:
     """No width gives no text, a top of 0 no division by it."""
     assert text.sparkline([1, 2], 0, 100) == ""
     assert text.sparkline([0, 5], 2, 0) == " ▁"
+
+
+@pytest.mark.parametrize(
+    ("value", "pasted"),
+    [
+        ("/srv/plain name", "/srv/plain name"),
+        ("a\tb", "a\tb"),
+        ("x\nrm -rf /\r", "x^Jrm -rf /^M"),
+        ("\x1b[31mred\x07\x9b", "^[[31mred^G\\u009b"),
+        ("ünï漢\udcff", "ünï漢\udcff"),
+        ("a\u202eb", "a\\u202eb"),
+    ],
+)
+def test_what_is_pasted_does_nothing(value: str, pasted: str) -> None:
+    """A newline or an escape sequence in a file's name is no command for who pastes it; all else is as it is."""
+    assert text.pasteable(value) == pasted

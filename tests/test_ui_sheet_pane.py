@@ -187,12 +187,32 @@ async def test_a_search_in_vain() -> None:
         assert pane_of(session).searched == ""
 
 
+async def test_a_search_in_vain_in_a_part() -> None:
+    """Where more is than is shown, what is nowhere in sight may be in another part."""
+    async with opened() as session:
+        pane_of(session).is_part = True
+        await session.press("slash")
+        await session.type("zzz")
+        assert "nowhere in this part: [ and ]" in session.text()
+
+
+async def test_what_is_typed_takes_the_place_of_the_last_search() -> None:
+    """/ once more has the words at hand: Enter looks for them again, typing begins anew."""
+    async with opened() as session:
+        for words in ("NET_BIND", "umask"):
+            await session.press("slash")
+            await session.type(words)
+        assert cursor(session) == "umask"
+        await session.press("slash", "enter")
+        assert (cursor(session), pane_of(session).searched) == ("umask", "umask")
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("umask", b"0027"), ("label", "ünï".encode() + b"\xff\x1b]0;x\x07")],
+    [("umask", b"0027"), ("label", "ünï".encode() + b"\xff^[]0;x^G")],
 )
 async def test_copy_hands_over_the_value(key: str, value: bytes) -> None:
-    """Y writes the whole value by OSC 52, byte for byte, also what the screen shows in another form."""
+    """Y writes the whole value by OSC 52, bytes that are no UTF-8 too; what a shell would obey is made visible."""
     async with opened(shown(FACTS._replace(label="ünï\udcff\x1b]0;x\x07"))) as session:
         await go_to(session, key)
         driver = session.app._driver

@@ -294,10 +294,12 @@ def width_of(field: Field, width: int | None) -> int:
     return next(cells for least, cells in _BAR_WIDTHS if width >= least)
 
 
-def fitting(columns: tuple[str, ...], width: int, command_width: int = 20) -> tuple[str, ...]:
+def fitting(
+    columns: tuple[str, ...], width: int, command_width: int = 20, sacrifices: tuple[str, ...] = SACRIFICES
+) -> tuple[str, ...]:
     """``columns`` without those for which ``width`` cells are too few; COMMAND keeps ``command_width``."""
     kept = list(columns)
-    for key in SACRIFICES:
+    for key in sacrifices:
         taken = sum(width_of(BY_KEY[k], width) + 1 for k in kept if k != "command")
         if taken + command_width * ("command" in kept) <= width:
             break

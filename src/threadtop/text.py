@@ -56,6 +56,16 @@ def _visible_character(character: str) -> str:
     return character + FILLER if unicodedata.east_asian_width(character) in "WF" else character
 
 
+def pasteable(value: str) -> str:
+    """What may be pasted: as it is, but for control characters, which a shell or a terminal would obey."""
+    return value if value.isprintable() else "".join(map(_pasteable_character, value))
+
+
+def _pasteable_character(character: str) -> str:
+    is_control = unicodedata.category(character) in {"Cc", "Cf"} and character != "\t"
+    return _visible_character(character) if is_control else character
+
+
 def plain(cells: str) -> str:
     """A cell string as it is sent: without the fillers."""
     return cells.replace(FILLER, "")

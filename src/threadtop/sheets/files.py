@@ -245,12 +245,12 @@ def _waiting(facts: FilesFacts, threads: Mapping[int, list[ThreadRow]]) -> Table
         cells = (str(one.fd), one.kind, " ".join(calls), _names(rows), target)
         values = (one.fd, one.kind, calls, _tids(rows), target)
         records.append(Record(("waits", one.fd), cells, values, "b", link))
-    return Table(_WAITING, records)
+    return Table(_WAITING, records, copies="target")
 
 
 def _table(facts: FilesFacts, threads: Mapping[int, list[ThreadRow]]) -> Table:
     records = [_record(one, threads.get(one.fd, [])) for one in facts.page]
-    return Table(_COLUMNS, records, total=facts.open_count, first=facts.first)
+    return Table(_COLUMNS, records, total=facts.open_count, first=facts.first, copies="target")
 
 
 def _record(one: Descriptor, rows: Sequence[ThreadRow]) -> Record:

@@ -328,7 +328,7 @@ def _files(listed: Listed) -> Table:
         for one in listed.files
     ]
     total = listed.files_in_all if listed.files_in_all > len(records) else None
-    return Table(columns, records, total=total, first=listed.first_file)
+    return Table(columns, records, total=total, first=listed.first_file, copies="file")
 
 
 def _mappings(subject: Subject, listed: Listed, usages: Mapping[int, Usage] | None) -> Table:
@@ -342,7 +342,7 @@ def _mappings(subject: Subject, listed: Listed, usages: Mapping[int, Usage] | No
     )
     records = [_mapping_record(one, subject, usages or {}) for one in listed.part]
     total = listed.maps if listed.maps > len(records) else None
-    return Table(columns, records, total=total, first=listed.first)
+    return Table(columns, records, total=total, first=listed.first, copies="name")
 
 
 def _mapping_record(one: Placed, subject: Subject, usages: Mapping[int, Usage]) -> Record:

@@ -229,7 +229,8 @@ def _formatted(one: Row | _Lazy) -> Row:
         return one
     record, table = one.record, one.table
     cells = _joined(table.columns, [text.visible(cell) for cell in record.cells], one.shown)
-    value = "\t".join(record.cells)
+    copied = [cell for column, cell in zip(table.columns, record.cells, strict=True) if column.key == table.copies]
+    value = "\t".join(copied or record.cells)
     pieces = ((" " * _INDENT, "."), (cells, record.role))
     return Row(pieces, (one.section, record.identity), table.columns[0].key, value, record.link)
 

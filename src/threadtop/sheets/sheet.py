@@ -74,7 +74,8 @@ class Record(NamedTuple):
 class Table(NamedTuple):
     """Rows of a section; ``total`` is how many there are where not all are given, ``first`` the number of the first.
 
-    ``data`` is what JSON has where a row is but a line of something, None for the rows' values.
+    ``data`` is what JSON has where a row is but a line of something, None for the rows' values.  ``copies`` is the
+    column whose cell is copied, "" for all of a row.
     """
 
     columns: tuple[Column, ...]
@@ -83,6 +84,7 @@ class Table(NamedTuple):
     first: int = 0
     empty: str = "none"
     data: Sequence[object] | None = None
+    copies: str = ""
 
     @property
     def is_part(self) -> bool:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from textual._xterm_parser import XTermParser
 
+from threadtop import text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -59,7 +61,7 @@ def copy(app: App[Any], value: str) -> int:
 
     Our own: Textual's copy_to_clipboard encodes UTF-8 strictly, and bytes that are none must not end the program.
     """
-    raw = value.encode("utf-8", "surrogateescape")[:MOST_COPIED]
+    raw = text.pasteable(value).encode("utf-8", "surrogateescape")[:MOST_COPIED]
     write(app, f"\x1b]52;c;{b64encode(raw).decode('ascii')}\a")
     return len(raw)
 

@@ -154,7 +154,7 @@ class ProcessScreen(TableScreen):
     def take_line(self, purpose: str, value: str) -> str:
         """Search for what was typed; raises UsageError."""
         if purpose == "search":
-            return "" if not value or self.pane.look_for(value, 0) else f"{value!r} is nowhere in this pane"
+            return "" if not value or self.pane.look_for(value, 0) else self._missed(value)
         return super().take_line(purpose, value)
 
     def look_at_line(self, purpose: str, value: str) -> str:
@@ -185,7 +185,11 @@ class ProcessScreen(TableScreen):
         if not self.pane.searched:
             self.say("nothing is searched for yet: / searches")
         elif not self.pane.look_for(self.pane.searched, step):
-            self.say(f"{self.pane.searched!r} is nowhere in this pane")
+            self.say(self._missed(self.pane.searched))
+
+    def _missed(self, words: str) -> str:
+        where = "this part: [ and ] turn to the others" if self.pane.is_part else "this pane"
+        return f"{words!r} is nowhere in {where}"
 
     def action_copy(self) -> None:
         """Copy what the cursor is on."""

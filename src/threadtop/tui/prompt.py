@@ -68,7 +68,8 @@ class Prompt(Horizontal):
         """Ask for ``purpose`` with ``value`` to begin from; ``example`` shows while the line is empty."""
         super().__init__()
         self.purpose = purpose
-        self.line = Input(value=value, placeholder=example, select_on_focus=False, compact=True)
+        # What was searched for last is chosen: it can be looked for again, and what is typed takes its place.
+        self.line = Input(value=value, placeholder=example, select_on_focus=purpose == "search", compact=True)
         self.line.cursor_blink = False
         self._label = _Words(f" {label}:", "f")
         self._problem = _Words("", "r")

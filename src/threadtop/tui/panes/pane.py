@@ -27,6 +27,8 @@ class Pane(Painted):
     NAME: ClassVar[str]
     PAGE: ClassVar[str]
     searched: str
+    is_part = False
+    """Whether what it shows is not all there is: keys turn to the other parts."""
 
     def open(self, opened: Opened) -> None:
         """Show the process as it is now."""

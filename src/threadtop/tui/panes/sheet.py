@@ -103,6 +103,7 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         self._sheet = self.kind.make(subject)
         if self._sheet is NOT_YET and opened.has_ended:
             self._sheet = NEVER
+        self.is_part = any(section.table.is_part for section in self._sheet.sections if section.table is not None)
 
     def facts(self) -> object:
         """What was read for this pane; None as long as nothing was."""
@@ -175,7 +176,7 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
 
     def actions(self) -> tuple[Action, ...]:
         """What can be done here besides: what the kind asks for, and parts."""
-        parts = (Action("", "", "[ ]", "the part before and the next one", "parts"),) if self._is_part else ()
+        parts = (Action("", "", "[ ]", "the part before and the next one", "parts"),) if self.is_part else ()
         return (*parts, *(Action("", "", one.key, one.help, one.label) for one in self.kind.requests))
 
     # -- the cursor ----------------------------------------------------------------------------------
@@ -229,11 +230,6 @@ class SheetPane(Pager, Pane, inherit_bindings=False):
         self.app.feed.hurry()  # type: ignore[attr-defined]
 
     # -- pages of what is long, search, copy -------------------------------------------------------------
-
-    @property
-    def _is_part(self) -> bool:
-        """Whether what is shown is not all there is."""
-        return any(section.table.is_part for section in self._sheet.sections if section.table is not None)
 
     @property
     def _has_next(self) -> bool:

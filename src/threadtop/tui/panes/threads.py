@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from threadtop import query, text
-from threadtop.fields import GIL_COLUMNS, Field
+from threadtop import fields, query, text
+from threadtop.fields import BY_KEY, GIL_COLUMNS, Field
 from threadtop.history import TICKS
 from threadtop.query import View
 from threadtop.snapshot import GroupRow
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from threadtop.tui.paint import Line
 
 _SPARK_LEAST: Final = 8
-_NAME: Final = 16
+_NAME: Final = 16  # cells: a thread's name has 15 bytes
+_REASON: Final = 44  # cells: more than the ends of a connection take
+_SPARKS_AT: Final = ((160, 3), (100, 1))  # so many columns want so many sparklines; the fewest that show one
+# Left out, first to last: why a thread does not run, and what it is for, stay longer than in the list of all.
+_SACRIFICES: Final = (
+    *("wchan", "user_pct", "system_pct", "last_cpu", "cpu_ns", "role", "invol_per_s", "vol_per_s"),
+    *("gil_pct", "reason", "gil_wait_pct", "tid", "wait_pct", "state"),
+)
 _GIL_COLUMNS: Final = (
     "cpu_pct",
     "user_pct",
@@ -99,22 +106,28 @@ class ThreadsPane(Grid, Pane):
         return f"{text.thousands(min(first + 1, last))}-{text.thousands(last)} of {text.thousands(count)}"
 
     def widths(self, width: int) -> list[tuple[Field, int]]:
-        """The table's columns, and sparklines in a third of the width."""
-        room, count = width // 3 // len(_SPARKS) - 1, len(_SPARKS)
-        if room < _SPARK_LEAST:
-            room, count = width // 4, 1
-        elif self.knows_gil:
-            count -= 1  # the GIL's columns take the room of the last one
-        history = [(_spark_field(series, title, room), room) for series, title, _ in _SPARKS[:count]]
-        taken = sum(spark_width + 1 for _, spark_width in history)
-        columns = super().widths(width - taken)
-        if columns and columns[-1][0].key == "command":
-            # A thread's name has 15 bytes: what it does not need shows more of the past.
-            command, command_width = columns[-1]
-            more = min(max(0, command_width - _NAME) // count, TICKS - room)
-            history = [(replace(spark, width=room + more), room + more) for spark, _ in history]
-            columns[-1] = command, command_width - more * count
-        return [*columns[:-1], *history, *columns[-1:]]
+        """The columns that fit, and sparklines before COMMAND; REASON, these and that share what is left."""
+        if self.table is None:
+            return []
+        count = next((count for least, count in _SPARKS_AT if width >= least), 0)
+        count = min(count, len(_SPARKS) - self.knows_gil)  # the GIL's columns take the room of the last one
+        room = width - count * (_SPARK_LEAST + 1)
+        keys = fields.fitting(tuple(field.key for field in self.table.columns), room, _NAME, _SACRIFICES)
+        sizes = {key: BY_KEY[key].width for key in keys}
+        if "command" in sizes:
+            sizes["command"] = _NAME
+        left = max(0, room - sum(size + 1 for size in sizes.values()))
+        if "reason" in sizes:
+            more = min(left * 2 // 3 if count else left, _REASON - sizes["reason"])
+            sizes["reason"] += more
+            left -= more
+        spark = min(TICKS, _SPARK_LEAST + left // count) if count else 0
+        if "command" in sizes:
+            sizes["command"] += left - count * (spark - _SPARK_LEAST)
+        columns = [(BY_KEY[key], size) for key, size in sizes.items()]
+        history = [(_spark_field(series, title, spark), spark) for series, title, _ in _SPARKS[:count]]
+        at = len(columns) - ("command" in sizes)
+        return [*columns[:at], *history, *columns[at:]]
 
     def make_lines(self, width: int, height: int) -> list[Line]:
         """As the grid's; but time moves the sparklines of rows that have not changed, too."""
