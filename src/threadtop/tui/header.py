@@ -79,12 +79,16 @@ def _unusual(status: Status) -> LineBuilder | None:
     return None
 
 
+def _counted(count: int, one: str, many: str) -> LineBuilder:
+    return LineBuilder().add(text.thousands(count), "b").add(f" {one if count == 1 else many}", ".")
+
+
 def _counts(snapshot: Snapshot, room: int, *, is_wide: bool) -> LineBuilder:
     """How many threads there are, in which states, and our own cost; as much of it as there is room for."""
     totals = snapshot.totals
-    parts = [LineBuilder().add(text.thousands(totals.threads), "b").add(" threads", ".")]
+    parts = [_counted(totals.threads, "thread", "threads")]
     if is_wide:
-        parts.insert(0, LineBuilder().add(text.thousands(totals.processes), "b").add(" processes", "."))
+        parts.insert(0, _counted(totals.processes, "process", "processes"))
     states = LineBuilder()
     for letter, role in _STATE_ROLES.items():
         if count := totals.thread_states.get(letter, 0):
