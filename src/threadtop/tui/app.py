@@ -277,8 +277,7 @@ class ThreadtopApp(Pace, Keeping):
         elif found:
             self.push_screen(FindingsScreen(shown))
         else:
-            at_all = "so far" if self.player is None else "at this moment: x and X go to where findings begin"
-            self.say(f"nothing found {at_all}")
+            self.say(finding_words.nothing("", is_live=self.player is None))
 
     def explain(self, finding: Finding | None) -> None:
         """Explain what a finding is about; without one, show the help."""

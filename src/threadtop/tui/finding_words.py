@@ -37,6 +37,14 @@ def wrapped(words: str, width: int, role: str = ".", indent: int = INDENT) -> li
     return [LineBuilder().add(" " * indent).add(part, role).line(width) for part in parts]
 
 
+def nothing(where: str, *, is_live: bool) -> str:
+    """What to say where nothing is found: ``where`` that is, "" for everywhere."""
+    place = f"nothing found {where}".rstrip()
+    if is_live:
+        return f"{place} so far: some rules want to see a minute of what they judge"
+    return f"{place} at this moment: x and X go to where findings begin"
+
+
 def pane_of(finding: Finding) -> str:
     """The pane that shows its evidence."""
     return PANES.get(finding.kind, THREADS)

@@ -50,10 +50,10 @@ class FindingsList(Pager, inherit_bindings=False):
             super().__init__()
             self.finding = finding
 
-    def __init__(self, nothing: str, *, names: bool = False) -> None:
-        """A list that says ``nothing`` while it is empty; with ``names`` each finding says whose it is."""
+    def __init__(self, where: str = "", *, names: bool = False) -> None:
+        """A list that says ``where`` there is nothing while it is empty; with ``names`` each finding says whose."""
         super().__init__()
-        self._nothing = nothing
+        self._where = where
         self._names = names
         self.findings: Sequence[Finding] = ()
         self._cursor: tuple[str, int, int] | None = None
@@ -95,7 +95,9 @@ class FindingsList(Pager, inherit_bindings=False):
     def all_lines(self, width: int) -> Sequence[Line]:
         """All findings, the chosen one's title marked."""
         if not self.findings:
-            return [LineBuilder().add(f"  {self._nothing}", ".").line(width)]
+            is_live = self.app.player is None  # type: ignore[attr-defined]
+            words = finding_words.nothing(self._where, is_live=is_live)
+            return [LineBuilder().add(f"  {words}", ".").line(width)]
         lines: list[Line] = []
         self._tops = []
         for index, finding in enumerate(self.findings):

@@ -27,7 +27,7 @@ class FindingsScreen(TableScreen):
         """All findings with the cursor on ``first``."""
         super().__init__()
         self._first = first
-        self.list = FindingsList("nothing found so far: some rules want to see a minute of what they judge", names=True)
+        self.list = FindingsList(names=True)
         self.footer = Footer((*FINDINGS, *GLOBAL))
 
     def compose(self) -> ComposeResult:

@@ -21,7 +21,7 @@ class FindingsPane(FindingsList, Pane):
 
     def __init__(self) -> None:
         """Nothing opened yet."""
-        super().__init__("nothing found in this process so far: some rules want to see a minute of it")
+        super().__init__("in this process")
 
     def open(self, opened: Opened) -> None:
         """Show the process."""
