@@ -289,3 +289,21 @@ def test_looks_at_the_gil_say_more_than_the_one_look(
     found = time_rows.with_gil(one_look, wait_pct, 500)
     assert found.blocked == blocked
     assert found.samples == (500 if blocked[:1] and blocked[0][0] == "gil" else one_look.samples)
+
+
+@pytest.mark.parametrize(
+    ("blocked", "lock_pct", "disk_pct"),
+    [
+        ((("unknown", 99.9),), None, None),
+        ((("lock", 40.0), ("unknown", 50.0)), 40.0, None),
+        ((("poll", 99.5), ("unknown", 0.5)), 0.0, 0.0),
+        ((("poll", 100.0),), 0.0, 0.0),
+        ((), 0.0, 0.0),
+    ],
+)
+def test_what_nobody_could_see_is_not_0(
+    blocked: tuple[tuple[Kind, float], ...], lock_pct: float | None, disk_pct: float | None
+) -> None:
+    """A kind of waiting that was not seen is not known where much of the time is not."""
+    row = thread_row(cpu_pct=0.0, sampled=TimeShare(0.0, 0.0, 0.0, blocked, 10))
+    assert (row.lock_pct, row.disk_pct) == (lock_pct, disk_pct)

@@ -90,7 +90,7 @@ class ThreadRow(NamedTuple):
         return None if share is None else share.active_pct
 
     def _blocked_in(self, kind: reasons.Kind) -> float | None:
-        return share.of(kind) if (share := self.time) else None
+        return share.known(kind) if (share := self.time) else None
 
     @property
     def lock_pct(self) -> float | None:

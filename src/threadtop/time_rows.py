@@ -17,6 +17,7 @@ IDLE: Final[frozenset[Part]] = frozenset({"poll", "sleep"})
 """Kinds of waiting in which a thread has nothing to do."""
 _WANTED: Final[tuple[Kind, ...]] = ("gil", "lock", "disk")
 WHOLE_PCT: Final = 100.0
+_LEAST_UNKNOWN_PCT: Final = 1.0  # less hides nothing
 _NORMAL_95: Final = 1.96  # standard errors on either side that hold 95 % of a normal distribution
 
 
@@ -52,6 +53,11 @@ class TimeShare(NamedTuple):
     def of(self, kind: Kind) -> float:
         """The share of one kind of waiting."""
         return next((share for name, share in self.blocked if name == kind), 0.0)
+
+    def known(self, kind: Kind) -> float | None:
+        """The share of one kind of waiting; None where none was seen, but may be in what could not be looked at."""
+        share = self.of(kind)
+        return share if share or self.of("unknown") < _LEAST_UNKNOWN_PCT else None
 
     @property
     def is_hint(self) -> bool:
