@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
 
-from builders import NOON, process_sample, ran, sample, thread_sample
+from builders import NOON, process_sample, ran, sample, snapshot, thread_sample
 from recorded import recorded
-from threadtop.recording.player import LEAST_SPEED, LONGEST_S, MOST_SPEED, Player
+from threadtop.history import History
+from threadtop.interest import Interest
+from threadtop.recording.player import LEAST_SPEED, LONGEST_S, MOST_SPEED, REST_S, Player
 from threadtop.recording.replay import Replay
 from threadtop.snapshot import Finding
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from threadtop.sample import Sample
+    from threadtop.sample import Sample, ThreadSample
 
 START = process_sample(100).start_ticks
 SPIN = Finding("spinning", 100, START, "server", "it spins", "It spins.", (), "exact", 60.0)
@@ -154,3 +157,51 @@ def test_a_long_gap_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.Monkey
     player.now()
     assert due(player, monkeypatch, 0.0) == [LONGEST_S]
     player.close()
+
+
+def test_some_time_after_a_jump_it_looks_back(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not at once, for another jump may follow; once the past is there, it waits for the next tick only."""
+    player.now()
+    player._is_short = True
+    assert due(player, monkeypatch, 0.1) == [pytest.approx(REST_S - 0.1)]
+
+
+def test_the_minutes_before_a_jump(tmp_path: Path) -> None:
+    """They come some time after it, as they would be had it been played from the beginning; once."""
+    moments = [sample(1 + tick, process_sample(100, moved(tick))) for tick in range(40)]
+    file = recorded(tmp_path / "c.ttr", *moments)
+    played, replay = History(), Replay(file)
+    for _ in range(31):
+        played.add(replay.read(Interest()) or snapshot())
+    replay.close()
+    news: SimpleQueue[None] = SimpleQueue()
+    player = Player(Replay(file), start=30)
+    player.deliver = lambda: news.put(None)
+    player.pause(paused=True)
+    player.start()
+    try:
+        found = None
+        while found is None:
+            news.get(timeout=60)
+            found = player.take_history()
+    finally:
+        player.stop()
+    key = (100, 100, 1000)
+    assert found.series(key, "cpu_pct") == played.series(key, "cpu_pct")
+    assert len(set(found.series(key, "cpu_pct"))) == 30
+    assert found.seconds(key, 40, None) == played.seconds(key, 40, None)
+    assert player.take_history() is None
+
+
+def moved(tick: int) -> ThreadSample:
+    """A thread that runs a little more in each second."""
+    return ran(thread_sample(100), 1 + tick, run_ms=tick * (tick + 1) / 2)
+
+
+def test_a_picture_has_the_minutes_before(tmp_path: Path) -> None:
+    """Who reads without its thread is given all of the past."""
+    file = recorded(tmp_path / "d.ttr", *(sample(1 + tick, process_sample(100, moved(tick))) for tick in range(40)))
+    player = Player(Replay(file), start=30)
+    shot, past = player.now()
+    player.close()
+    assert (shot.time, [one.time for one in past]) == (NOON + 31, [NOON + 1 + tick for tick in range(30)])

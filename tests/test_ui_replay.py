@@ -16,6 +16,7 @@ from test_player import LEAK, SPIN, samples
 from threadtop.cli import Options
 from threadtop.config import Preferences
 from threadtop.errors import RecordingError
+from threadtop.history import History
 from threadtop.moment import Moment
 from threadtop.recording.player import Player, Position
 from threadtop.recording.reader import Mark, Recording, Tick
@@ -150,6 +151,19 @@ async def test_a_jump_brings_its_past(app: ThreadtopApp) -> None:
         assert app.snapshot is not None
         key = app.snapshot.processes[100].threads[100].key
         assert app.history.series(key, "cpu_pct", 3) == pytest.approx([50, 50, 50])
+
+
+async def test_some_time_after_a_jump_its_minutes_come(app: ThreadtopApp) -> None:
+    """They take the place of the few seconds that came with it, and are shown without another tick."""
+    shot, _ = app.player.now() if app.player else (None, [])
+    assert shot is not None
+    assert app.player is not None
+    async with running(shot, app=app):
+        minutes = app.player._history = History()
+        app._take()
+        assert app.history is minutes
+        app._take()
+        assert app.history is minutes
 
 
 async def test_panes_of_a_recording(app: ThreadtopApp) -> None:

@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.feed import Feed
+from threadtop.history import TICKS, History
 from threadtop.interest import Interest
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 LEAST_SPEED, MOST_SPEED = 1 / 16, 64.0
 LONGEST_S: Final = 5.0  # a longer gap (a laptop that slept) is not waited for
+REST_S: Final = 0.3  # after a jump, without another one: then the minutes before it are read
+_LOOK_BACK: Final = -1  # no place, but something to do
 _NOBODY: Final = Interest()
 
 
@@ -58,6 +61,8 @@ class Player(Feed):
         self._wanted: int | None = max(0, min(start, len(replay) - 1))
         self._shown = self._wanted
         self._past: list[Snapshot] | None = None
+        self._is_short = True  # the minutes before what is shown were not read
+        self._history: History | None = None
 
     # -- asked by the screen ---------------------------------------------------------------------
 
@@ -83,11 +88,18 @@ class Player(Feed):
             past, self._past = self._past, None
             return past
 
+    def take_history(self) -> History | None:
+        """The minutes before the latest snapshot and that itself, read some time after a jump: once."""
+        with self._wake:
+            history, self._history = self._history, None
+            return history
+
     def now(self) -> tuple[Snapshot, list[Snapshot]]:
         """The snapshot of the tick to begin with, and those before it; for who reads without its thread."""
-        self._shown, self._wanted = self.position.place, None
-        snapshot, past = self._read(self._shown)
-        return snapshot, past or []
+        self._shown, self._wanted, self._is_short = self.position.place, None, False
+        *past, _ = self._replay.look_back(self._shown, TICKS)
+        snapshot, _ = self._read(self._shown)
+        return snapshot, past
 
     def close(self) -> None:
         """Let the file go, where it was never started."""
@@ -141,6 +153,9 @@ class Player(Feed):
         shown_at = time.monotonic()
         while (wanted := self._due(shown_at)) is not None:
             try:
+                if wanted == _LOOK_BACK:
+                    self._look_back()
+                    continue
                 snapshot, past = self._read(wanted)
             except Exception as error:  # noqa: BLE001 shown on the screen: a thread's traceback would be lost
                 self.failure = error
@@ -153,7 +168,7 @@ class Player(Feed):
                     self._wanted = None
                 self._latest = snapshot
                 if past is not None:
-                    self._past = past
+                    self._past, self._history, self._is_short = past, None, True
             self.deliver()
         self._source.close()
 
@@ -163,8 +178,20 @@ class Player(Feed):
         *past, snapshot = self._replay.seek(index)
         return snapshot, past
 
+    def _look_back(self) -> None:
+        """Read the minutes before what is shown, unless it goes elsewhere meanwhile."""
+        self._is_short = False
+        history = History()
+        for snapshot in self._replay.look_back(self._shown, TICKS):
+            history.add(snapshot)
+            if self._stopped or self._wanted is not None:
+                return
+        with self._wake:
+            self._history = history
+        self.deliver()
+
     def _due(self, shown_at: float) -> int | None:
-        """Wait until another tick is to be shown, and return which; None if it is to end."""
+        """Wait until another tick is to be shown, and return which, or _LOOK_BACK; None if it is to end."""
         with self._wake:
             while not self._stopped:
                 if self._wanted is not None:
@@ -176,7 +203,10 @@ class Player(Feed):
                     left = shown_at + min(gap, LONGEST_S) / self.speed - time.monotonic()
                     if left <= 0:
                         return upcoming
-                self._wake.wait(left)
+                rested = shown_at + REST_S - time.monotonic() if self._is_short else None
+                if rested is not None and rested <= 0:
+                    return _LOOK_BACK
+                self._wake.wait(min((each for each in (left, rested) if each is not None), default=None))
             return None
 
     def hurry(self) -> None:

@@ -58,6 +58,12 @@ class Replay:
         shots = [self._meaning.in_passing(self._next().sample) for _ in range(start, index)]
         return [*shots, self._snapshot(self._next())]
 
+    def look_back(self, index: int, ticks: int) -> Iterator[Snapshot]:
+        """The snapshots of so many ticks before a tick, and its own, as ``seek`` has those before; ``at`` stays."""
+        meaning = Meaning()
+        for moment in self.recording.moments(max(0, index - ticks), index + 1, index + 1):
+            yield meaning.in_passing(moment.sample)
+
     def _next(self) -> Moment:
         if self._moments is None:
             self._moments = self.recording.moments(self.at, len(self))

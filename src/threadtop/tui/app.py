@@ -144,6 +144,7 @@ class ThreadtopApp(Pace, Keeping):
             self.failure = ThreadtopError(f"reading failed: {self.feed.failure!r}", "please report it")
             self.end(1)
             return
+        self._remember()
         snapshot = self.feed.take()
         # A pass that was under way when the user paused would move the frozen picture.
         is_frozen = self.status.paused and self.player is None
@@ -159,6 +160,14 @@ class ThreadtopApp(Pace, Keeping):
             self.history, self._worst = History(), Worst()
             for snapshot in past:
                 self.history.add(snapshot)
+
+    def _remember(self) -> None:
+        """Some time after a jump, the minutes before it come."""
+        history = self.player.take_history() if self.player is not None else None
+        if history is not None and self.is_running:
+            self.history = history
+            with self._context():
+                self.show()
 
     def take(self, snapshot: Snapshot) -> None:
         """Show a snapshot."""
