@@ -261,7 +261,7 @@ def test_a_tick_that_cannot_be_written_leaves_no_trace(tmp_path: Path, at: str) 
     for index, moment in enumerate(moments):
         if index == 2:  # in which all tables have rows
             connection.at = at
-            with pytest.raises(RecordingError, match="the disk is full; what was recorded before is kept"):
+            with pytest.raises(RecordingError, match="the disk is full: what was recorded before is kept"):
                 out.add(moment)
         else:
             out.add(moment)

@@ -209,7 +209,7 @@ def test_a_file_that_fails_ends_and_the_ring_goes_on(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(recorder._writer._commits, "end", full)
     recorder.keep(moments[2])
-    assert "the disk is full; what was recorded before is kept" in str(recorder.failure)
+    assert "the disk is full: what was recorded before is kept" in str(recorder.failure)
     recorder.keep(moments[3])
     assert (recorder.status.path, recorder.status.ring_s) == ("", 3.0)
     assert samples(tmp_path / "a") == plain(moments[:2])

@@ -258,7 +258,7 @@ async def settled(session: Session, words: str) -> None:
 async def test_the_last_seconds_and_what_comes(live: tuple[ThreadtopApp, Recorder]) -> None:
     """The key r asks for a file, the header shows that it grows, r ends it: it holds what was before, too."""
     app, recorder = live
-    async with running(app=app) as session:
+    async with running(app=app, size=(200, 50)) as session:
         await session.press("r")
         assert "record with the last 2 s (" in session.text()
         assert app.screen.query_one(Input).value == "threadtop-web-03-20260101T120001Z.ttr"
@@ -268,7 +268,11 @@ async def test_the_last_seconds_and_what_comes(live: tuple[ThreadtopApp, Recorde
         recorder.keep(Moment(samples(4)[3], {}, ()))
         await session.take(scripted.ticks()[1])
         assert "● rec " in session.lines()[0]
-        await session.press("r")
+        await session.press("enter")
+        await session.take(scripted.ticks(12)[5])
+        assert "● rec " in session.lines()[0]
+        assert "r end recording" in session.footer()
+        await session.press("escape", "r")
         assert "threadtop replay shows it" in session.footer()
         await session.take(scripted.ticks()[2])
         assert "● rec " not in session.lines()[0]
@@ -292,7 +296,7 @@ async def test_a_disk_that_fills_up(live: tuple[ThreadtopApp, Recorder], monkeyp
     app, recorder = live
     async with running(app=app) as session:
         recorder.begin(Path("a.ttr"))
-        full = RecordingError("a.ttr: the disk is full; what was recorded before is kept", "make room")
+        full = RecordingError("a.ttr: the disk is full: what was recorded before is kept", "make room")
 
         def fail(*_: object, **__: object) -> None:
             raise full
@@ -302,6 +306,16 @@ async def test_a_disk_that_fills_up(live: tuple[ThreadtopApp, Recorder], monkeyp
         recorder.keep(Moment(samples(4)[3], {}, ()))
         await session.take(scripted.ticks()[2])
         assert "the disk is full" in session.footer()
+        for tick in range(3, 9):
+            await session.take(scripted.ticks(12)[tick])
+        assert "the disk is full" not in session.footer()
+        assert " recording failed " in session.lines()[0]
+        await session.press("enter")
+        await session.take(scripted.ticks(12)[9])
+        assert " recording failed " in session.lines()[0]
+        await session.press("r", "escape")
+        await session.take(scripted.ticks(12)[10])
+        assert " recording failed " not in session.lines()[0]
         assert recorder.status.path == ""
         assert recorder.status.ring_s == 3.0
     assert len(ticks_of(Path("a.ttr"))) == 3

@@ -80,14 +80,15 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.executescript(f"BEGIN; {TABLES} COMMIT;")
 
 
-def failed(error: sqlite3.Error, path: object) -> RecordingError:
-    """What to say of a failure to write."""
+def failed(error: sqlite3.Error, path: object, *, has_ticks: bool = False) -> RecordingError:
+    """What to say of a failure to write, where ticks were written before and where not."""
     what = str(error)
+    kept = "what was recorded before is kept" if has_ticks else "nothing was recorded"
     if "full" in what:
-        return RecordingError(f"{path}: the disk is full; what was recorded before is kept", "make room, and go on")
+        return RecordingError(f"the disk is full: {kept}, {path}", "make room, and record again")
     if is_busy(error):
-        return RecordingError(f"{path}: another program keeps it locked", "let it go, and record again")
-    return RecordingError(f"cannot write {path}: {what}", "what was recorded before is kept")
+        return RecordingError(f"another program keeps {path} locked: {kept}", "let it go, and record again")
+    return RecordingError(f"cannot write {path} ({what}): {kept}", "choose another place, and record again")
 
 
 def text(value: str) -> str | bytes:
@@ -152,7 +153,7 @@ class Writer:
             self.ticks, self._process_rows, self._thread_rows = self._written
             self._forget()
             if isinstance(error, sqlite3.Error):
-                raise failed(error, self._name) from error
+                raise failed(error, self._name, has_ticks=self.ticks > 0) from error
             raise
 
     @property

@@ -186,6 +186,7 @@ class ThreadtopApp(Pace, Keeping):
             ended=ended,
             worst=self._worst.shown,
             recording=self.recording_words(),
+            is_lost=self.is_lost,
         )
         self.show()
         self.look()

@@ -31,6 +31,7 @@ class Footer(Painted):
         self.position = ""
         self._first: tuple[Action, ...] = ()
         self._left_out: set[str] = set()
+        self._labels: dict[str, str] = {}
         self._message: tuple[str, str] | None = None
         self._ticks_left = 0
         self.name_keys(actions)
@@ -48,6 +49,12 @@ class Footer(Painted):
         """Name the key of this action no more: there is nothing for it to do."""
         self._left_out.add(name)
         self.name_keys(self._labelled)
+
+    def relabel(self, name: str, label: str) -> None:
+        """Say another thing of the key of this action: what it does now."""
+        if self._labels.get(name) != label:
+            self._labels[name] = label
+            self.repaint()
 
     def name_first(self, actions: Iterable[Action]) -> None:
         """Name the keys of these before those named now, and later."""
@@ -89,8 +96,9 @@ class Footer(Painted):
             for action in self._labelled:
                 key = action.shown.split("  ")[0]
                 gap = _GAP if line.length > 1 else 0
-                if line.length + gap + len(key) + len(action.label) + 1 > room:
+                label = self._labels.get(action.name, action.label)
+                if line.length + gap + len(key) + len(label) + 1 > room:
                     break
-                line.add(" " * gap, ".").add(key, "f").add(f" {action.label}", ".")
+                line.add(" " * gap, ".").add(key, "f").add(f" {label}", ".")
         cells, roles = line.line(max(0, width - len(right) - 1))
         return [(f"{cells}{right} "[:width], (roles + "." * (len(right) + 1))[:width])]

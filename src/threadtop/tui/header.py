@@ -31,6 +31,7 @@ class Status(NamedTuple):
     ended: str = ""
     worst: Shown | None = None
     recording: str = ""
+    is_lost: bool = False
 
 
 def _meter(line: LineBuilder, share: CpuShare | None, width: int) -> None:
@@ -54,8 +55,7 @@ def _identity(snapshot: Snapshot, status: Status, width: int) -> Line:
         left.add(" ").add(status.attached, "b").add(" ")
     if is_wide or not status.attached:
         left.add(" ").add(text.visible(host.hostname), "b").add(" ")
-    if status.recording:
-        left.add(" ● ", "r").add(status.recording, "r").add(" ")
+    left.join(recording(status))
     right = _unusual(status) or _counts(snapshot, width - left.length, is_wide=is_wide)
     uptime, load = LineBuilder().add(" "), LineBuilder().add(" ")
     _label(uptime, "up", text.duration(host.uptime_s), " ")
@@ -65,6 +65,16 @@ def _identity(snapshot: Snapshot, status: Status, width: int) -> Line:
             left.join(part).add(" ")
     left.pad(width - right.length)
     return _joined(left, right, width)
+
+
+def recording(status: Status) -> LineBuilder:
+    """That a recording grows, or has come to a bad end; empty else."""
+    line = LineBuilder()
+    if status.recording:
+        line.add(" ● ", "r").add(status.recording, "r").add(" ")
+    elif status.is_lost:
+        line.add(" ").add(" recording failed ", "s").add(" ")
+    return line
 
 
 def _unusual(status: Status) -> LineBuilder | None:

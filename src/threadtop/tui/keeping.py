@@ -25,6 +25,9 @@ class Keeping(App[int]):
     """The part of the app that records; ``recorder`` is None where what is shown is no live machine."""
 
     recorder: Recorder | None = None
+    is_lost = False
+    """Whether a recording ended because it could not be written, and nobody has begun another."""
+
     snapshot: Snapshot | None
 
     if TYPE_CHECKING:
@@ -36,6 +39,7 @@ class Keeping(App[int]):
         if self.recorder is None or self.snapshot is None:
             self.say(_NOTHING)
             return
+        self.is_lost = False
         status = self.recorder.status
         if status.path:
             self.recorder.end()
@@ -63,11 +67,12 @@ class Keeping(App[int]):
             self.say(f"recording to {path}; r ends it")
 
     def recording_words(self) -> str:
-        """What the header says of it, "" for nothing; a file that could not be written is told once."""
+        """What the header says of it, "" for nothing; why a file could not be written is told once."""
         if self.recorder is None:
             return ""
         if self.recorder.failure is not None:
             self.say(str(self.recorder.failure), "r")
             self.recorder.failure = None
+            self.is_lost = True
         size = self.recorder.file_bytes
         return "" if size is None else f"rec {text.size(size)}"

@@ -116,7 +116,7 @@ class ProcessScreen(TableScreen):
             self.title_lines.is_left = not self.title_lines.ended
         opened = Opened(snapshot, self._row, self.app.history, self.title_lines.ended)
         self.title_lines.opened = opened
-        self.title_lines.paused = self.app.status.paused
+        self.title_lines.status = self.app.status
         self.title_lines.trail = self._trail()
         self.title_lines.repaint()
         self.pane.open(opened)

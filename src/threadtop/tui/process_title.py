@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from threadtop import text
-from threadtop.tui import paint, panes
+from threadtop.tui import header, paint, panes
 from threadtop.tui.accents import BUSY_PCT
+from threadtop.tui.header import Status
 from threadtop.tui.paint import LineBuilder
 from threadtop.tui.painted import Painted
 
@@ -31,7 +32,7 @@ class ProcessTitle(Painted):
         self.opened: Opened | None = None
         self.ended = False
         self.is_left = False
-        self.paused = False
+        self.status = Status()
         self.trail: Sequence[str] = ()
         self.tab = 0
         self.awaited = 0
@@ -59,8 +60,9 @@ class ProcessTitle(Painted):
             name.add(" ended: its last figures are kept ", "s").add(" ")
         elif self.is_left:
             name.add(" no longer read: what was attached to has ended ", "s").add(" ")
-        if self.paused:
+        if self.status.paused:
             name.add(" PAUSED ", "s").add(" ")
+        name.join(header.recording(self.status))
         threads = (
             LineBuilder().add(f"{row.thread_count}", "b").add(" thread" if row.thread_count == 1 else " threads", ".")
         )

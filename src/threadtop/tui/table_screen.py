@@ -44,7 +44,8 @@ class TableScreen(Screen[None]):
             yield self._replay_line
 
     def show_place(self) -> None:
-        """Show where the recording is."""
+        """Show where the recording is that is played; of one that is being made, how to end it."""
+        self.footer.relabel("record", "end recording" if self.app.status.recording else "record")
         player = self.app.player
         if self._replay_line is not None and player is not None:
             self._replay_line.show(player.position, paused=self.app.status.paused)
