@@ -58,3 +58,14 @@ def test_what_was_consumed_fades() -> None:
     late_s = 4 * HALF_S  # a sixteenth of it is left
     assert places.settle({"past": 0.0, "now": 1.1}, late_s) == ["past"]
     assert "now" in places
+
+
+def test_who_was_asked_for_comes_first() -> None:
+    """A group that the user named has a place whatever it consumes, and takes it from the smallest that he did not."""
+    places: Places[str] = Places(2, {"web", "db"}.__contains__)
+    places.settle({"big": 9.0, "web": 0.0, "small": 1.0}, 0.0)
+    assert ["web" in places, "big" in places, "small" in places] == [True, True, False]
+    assert places.settle({"big": 9.0, "web": 0.0, "db": 0.0}, 1.0) == ["big"]
+    assert ["web" in places, "db" in places, "big" in places] == [True, True, False]
+    assert places.settle({"big": 999.0, "web": 0.0, "db": 0.0}, 2 * KEEP_S) == []
+    assert places.folded == 1

@@ -62,6 +62,8 @@ tests:
         values: '1x70'
       - series: 'threadtop_pass_age_seconds{{instance="box", job="threadtop"}}'
         values: '3x20 600x50'
+      - series: 'threadtop_pass_timestamp_seconds{{instance="file", job="node"}}'
+        values: '0+15x40 600x30'
       - series: 'up{{instance="gone", job="threadtop"}}'
         values: '0x70'
     alert_rule_test:
@@ -104,6 +106,8 @@ tests:
         exp_alerts:
           - exp_labels: {{severity: warning, instance: box, job: threadtop}}
             exp_annotations: {{summary: "threadtop on box has not looked at threads for a minute"}}
+          - exp_labels: {{severity: warning, instance: file, job: node}}
+            exp_annotations: {{summary: "threadtop on file has not looked at threads for a minute"}}
           - exp_labels: {{severity: warning, instance: gone, job: threadtop}}
             exp_annotations: {{summary: "threadtop on gone has not looked at threads for a minute"}}
 """

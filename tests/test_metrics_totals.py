@@ -156,7 +156,10 @@ def test_threads_by_state_and_reason() -> None:
 
 
 def test_a_thread_at_rest_was_blocked_all_the_time() -> None:
-    """Who did not run is blocked for the whole interval, exactly; idle waiting and what is unknown is no figure."""
+    """Who did not run is blocked for the whole interval, exactly; idle waiting and what is unknown is no figure.
+
+    On a lock it is parked: an idle worker waits for work so.
+    """
     played = Played()
     threads = (
         thread_sample(100, wchan="ep_poll"),
@@ -169,8 +172,15 @@ def test_a_thread_at_rest_was_blocked_all_the_time() -> None:
     played.add(sample(5, process))
     published = played.add(sample(10, process))
     assert values(published, families.BLOCKED) == {
-        ("server", "a", "lock", "exact"): 10.0,
+        ("server", "a", "parked", "exact"): 10.0,
         ("server", "b", "disk", "exact"): 10.0,
+    }
+    blocked = values(published, families.BLOCKED_THREADS)
+    assert {labels[1:]: count for labels, count in blocked.items()} == {
+        ("main", "poll"): 1,
+        ("a", "parked"): 1,
+        ("b", "disk"): 1,
+        ("c", "unknown"): 1,
     }
 
 

@@ -191,7 +191,8 @@ LABELS: Final[Mapping[str, str]] = {
     "group": "program of the process (comm), or the name that --groups gives it; kernel: kernel threads; other: folded",
     "threads": "main, or the thread's name with * for its numbers, or the name that --groups gives it; other: folded",
     "state": "runnable, sleeping, uninterruptible, stopped, traced, zombie, idle",
-    "reason": "lock, disk, network, pipe, poll, sleep, child, stopped, other, unknown",
+    "reason": "lock, disk, network, pipe, poll, sleep, child, stopped, other, unknown; parked: on a lock for all of a "
+    "pass's interval, as idle workers are",
     "kind": "voluntary, involuntary",
     "grade": "exact (counted), or how else it was got: sampled, estimate, suspicion",
     "rule": "the finding's name, as in the table of pages",

@@ -40,6 +40,7 @@ WANTED: Final = (_RAN, _QUEUED)
 _ENDED: Final = "ZX"
 _LEFT_OUT: Final = IDLE | {"unknown"}  # no time that is to be alarmed about, or is not known
 _HIDDEN_GIL: Final = ("lock", "unknown")  # as one look finds a wait for the GIL
+PARKED: Final = "parked"
 WHOLE_PCT: Final = 100.0
 OWED_KEPT: Final = 0.8  # from pass to pass
 
@@ -74,6 +75,7 @@ class Known:
         self.reasons: Counter[tuple[str, Kind]] = Counter()
         self.marks: dict[int, Mark] = {}
         self.owed: dict[str, float] = {}  # seconds by thread group, see share()
+        self.parked: Counter[str] = Counter()  # threads by thread group, see share()
         self._rows: Mapping[int, ThreadRow] = {}
 
     def update(self, row: ProcessRow, grouping: Grouping) -> None:
@@ -147,9 +149,10 @@ def _add(own: dict[Series, float], series: Series, old: int | None, now: int | N
 def share(gains: Gains, row: ProcessRow, known: Known, gap_s: float) -> None:
     """Add the seconds of ``gap_s`` in which threads were blocked, and held or waited for the GIL.
 
-    A thread that rested was blocked all the time.  Of one that moved, what its counters leave of the interval counts
-    for what it was found blocked on.  One that was found runnable says nothing: what is left is kept, ``known.owed``,
-    and counts for what the next looks at its group find, less with each pass: else one look might speak for an hour.
+    A thread that rested was blocked all the time; on a lock it is PARKED then: mostly an idle worker.  Of one that
+    moved, what its counters leave of the interval counts for what it was found blocked on.  One that was found runnable
+    says nothing: what is left is kept, ``known.owed``, and counts for what the next looks at its group find, less with
+    each pass: else one look might speak for an hour.
     """
     if known.owed:
         known.owed = {threads: left_s * OWED_KEPT for threads, left_s in known.owed.items()}
@@ -163,9 +166,10 @@ def share(gains: Gains, row: ProcessRow, known: Known, gap_s: float) -> None:
         else:
             resting[threads, kind] -= 1
             left[threads][kind] += rest_s or 0.0
+    known.parked = Counter({threads: count for (threads, kind), count in resting.items() if kind == "lock" and count})
     for (threads, kind), count in resting.items():
         if count and kind not in _LEFT_OUT:
-            gains[threads][BLOCKED, (kind, "exact")] += count * gap_s
+            gains[threads][BLOCKED, (PARKED if kind == "lock" else kind, "exact")] += count * gap_s
     for threads, kinds in left.items():
         more = _owed_more(known.owed, threads, sum(kinds.values()))
         for kind, rest_s in kinds.items():

@@ -46,6 +46,7 @@ class Grouping:
         """Try ``groups`` for processes and ``threads`` for threads, in this order."""
         self._groups = groups
         self._threads = threads
+        self.named = frozenset(pattern.name for pattern in groups)
         self.watched = frozenset(pattern.name for pattern in groups if pattern.is_watched)
         self.needs_cgroup = any(key == "cgroup" for pattern in groups for key, _ in pattern.found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 KEEP_S: Final = 600.0  # that a group keeps its place after it is gone, and against a bigger one
 HALF_S: Final = 300.0  # after which what it consumed counts half
@@ -22,11 +22,12 @@ class _Held(NamedTuple):
 
 
 class Places(Generic[Key]):
-    """So many places for groups; the biggest consumers have them, the others are folded."""
+    """So many places for groups: who was asked for comes first, then the biggest consumers; the others are folded."""
 
-    def __init__(self, most: int) -> None:
-        """All places are free."""
+    def __init__(self, most: int, is_asked: Callable[[Key], bool] = lambda _key: False) -> None:
+        """All places are free; ``is_asked`` tells who comes first."""
         self._most = most
+        self._is_asked: Callable[[Key], bool] = is_asked
         self._held: dict[Key, _Held] = {}
         self._weights: dict[Key, float] = {}
         self._at_s: float | None = None
@@ -54,7 +55,10 @@ class Places(Generic[Key]):
                 lost.append(key)
             else:
                 self._weights[key] = old.get(key, 0.0) * faded
-        waiting = sorted((key for key in consumed if key not in self._held), key=lambda key: (-self._weights[key], key))
+        waiting = sorted(
+            (key for key in consumed if key not in self._held),
+            key=lambda key: (not self._is_asked(key), -self._weights[key], key),
+        )
         free = self._most - len(self._held)
         for key in waiting[:free]:
             self._held[key] = _Held(at_s, at_s)
@@ -64,16 +68,19 @@ class Places(Generic[Key]):
         return lost
 
     def _displaced(self, waiting: list[Key], at_s: float) -> list[Key]:
-        """Give the places of small groups that have held them for long to much bigger ones; returns the small."""
-        weak = sorted(
-            (key for key, held in self._held.items() if at_s - held.since_s >= KEEP_S),
-            key=lambda key: (self._weights[key], key),
-        )
-        lost = []
-        for big, small in zip(waiting, weak, strict=False):
+        """Give the places of small groups to who was asked for; of those that had them for long to much bigger ones.
+
+        Returns who has lost his.
+        """
+        weak = sorted((key for key in self._held if not self._is_asked(key)), key=lambda key: (self._weights[key], key))
+        asked = [key for key in waiting if self._is_asked(key)]
+        swaps = list(zip(asked, weak, strict=False))
+        old = [key for key in weak[len(swaps) :] if at_s - self._held[key].since_s >= KEEP_S]
+        for big, small in zip(waiting[len(asked) :], old, strict=False):
             if self._weights[big] <= MUCH * self._weights[small]:
                 break
+            swaps.append((big, small))
+        for new, small in swaps:
             del self._held[small]
-            self._held[big] = _Held(at_s, at_s)
-            lost.append(small)
-        return lost
+            self._held[new] = _Held(at_s, at_s)
+        return [small for _, small in swaps]

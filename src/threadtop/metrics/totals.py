@@ -47,8 +47,9 @@ class Totals:
         self._before: Sample | None = None
         self._created = 0.0
         self._passes = 0
-        self._groups: Places[str] = Places(most_groups)
-        self._pairs: Places[Pair] = Places(PAIRS_A_GROUP * most_groups)
+        named = grouping.named
+        self._groups: Places[str] = Places(most_groups, lambda group: group in named)
+        self._pairs: Places[Pair] = Places(PAIRS_A_GROUP * most_groups, lambda pair: pair[0] in named)
         self._counters: dict[Pair, _Counters] = {}
         self._watched: frozenset[int] = frozenset()
         self._clocks: dict[str, _Counters] = {}
@@ -164,8 +165,11 @@ class Totals:
                 labels = (*self._shown((known.group, threads)), names.state(letter))
                 found[families.THREADS][labels] += count
             for (threads, kind), count in known.reasons.items():
-                labels = (*self._shown((known.group, threads)), kind)
-                found[families.BLOCKED_THREADS][labels] += count
+                shown = self._shown((known.group, threads))
+                parked = known.parked[threads] if kind == "lock" else 0
+                for labels, number in (((*shown, kind), count - parked), ((*shown, gains.PARKED), parked)):
+                    if number > 0:
+                        found[families.BLOCKED_THREADS][labels] += number
             if known.group in self._grouping.watched:
                 found[families.WATCHED][group,] += pid in self._watched
             gil = snapshot.processes[pid].gil
