@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import sqlite3
+import struct
 import subprocess
+import zlib
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -13,10 +17,12 @@ import pytest
 from builders import NOON
 from recorded import error_of, script, written
 from threadtop import record_command
-from threadtop.recording.format import APPLICATION_ID, EXAMPLES, TABLES, VERSION
+from threadtop.recording.format import APPLICATION_ID, EXAMPLES, PACKED, TABLES, VERSION
 from threadtop.recording.reader import Recording
+from threadtop.sample import GilTally, SleepTally
 
 OLD = sorted((Path(__file__).parent / "recordings").glob("format-*.sql"))
+GIL_COLUMNS = [*GilTally._fields, "has_sleeps", *SleepTally._fields]
 MOST_CPU, BEGINNINGS = (part.strip() for part in EXAMPLES.strip().split("\n\n"))
 
 
@@ -24,6 +30,62 @@ MOST_CPU, BEGINNINGS = (part.strip() for part in EXAMPLES.strip().split("\n\n"))
 def database(tmp_path: Path) -> sqlite3.Connection:
     """A recording of the script, as any tool opens it."""
     return sqlite3.connect(written(tmp_path / "a", script()))
+
+
+# -- packed values -----------------------------------------------------------------------------
+
+
+def unpacked(blob: bytes) -> tuple[list[int], list[int], list[tuple[int, ...]]]:
+    """By what the schema says of them, in another hand than ours: tids that changed, that are gone, and rows."""
+    data = io.BytesIO(zlib.decompress(blob))
+    width, changed, gone = struct.unpack("<3q", data.read(24))
+
+    def column(count: int) -> list[int]:
+        size = data.read(1)[0]
+        raw = (data.read(size) for _ in range(count)) if size else (b"" for _ in range(count))
+        return [int.from_bytes(each, "little", signed=True) for each in raw]
+
+    tids, gone_tids = (list(accumulate(column(count))) for count in (changed, gone))
+    rows = list(zip(*(column(changed) for _ in range(width)), strict=True))
+    assert not data.read()
+    return tids, gone_tids, rows
+
+
+def test_packed_values_are_as_the_schema_says(database: sqlite3.Connection) -> None:
+    """Tallies of the GIL, and their columns by name, can be read by who knows the documented layout only."""
+    found = database.execute(
+        "SELECT tick, (SELECT max(tick) FROM ticks WHERE is_key AND tick <= looks.tick), pid, tallies"
+        " FROM looks WHERE kind = 'gil' ORDER BY tick"
+    ).fetchall()
+    database.close()
+    firsts: dict[tuple[int, int], dict[int, tuple[int, ...]]] = {}
+    checked = 0
+    for tick, key, pid, tallies in found:
+        if tallies is None:
+            firsts.pop((key, pid), None)
+            continue
+        moment = script()[tick - 1]
+        tids, gone, rows = unpacked(tallies)
+        before = firsts.get((key, pid), {})
+        now = {tid: row for tid, row in before.items() if tid not in gone}
+        for tid, row in zip(tids, rows, strict=True):
+            now[tid] = tuple(map(sum, zip(row, before.get(tid, (0,) * len(row)), strict=True)))
+        firsts.setdefault((key, pid), now)
+        for tid, tally in moment.sample.gils[pid].threads.items():
+            named = dict(zip(GIL_COLUMNS, now[tid], strict=True))
+            assert [named[name] for name in GilTally._fields[1:]] == list(tally[1:])
+            assert {0: None, 1: False, 2: True}[named["is_python"]] is tally.is_python
+            checked += 1
+        for tid, sleeps in moment.sample.gils[pid].sleeps.items():
+            assert now[tid][-len(SleepTally._fields) :] == tuple(sleeps)
+    assert checked > 10
+
+
+def test_the_columns_are_named() -> None:
+    """The text has the columns in their order."""
+    said = " ".join(PACKED.replace("--", " ").split())
+    gil = re.sub(r" \([^)]*\)", "", said.split("columns of kind gil: ")[1].split(".")[0])
+    assert re.split(r"[,;] ", gil) == GIL_COLUMNS
 
 
 # -- examples ----------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from threadtop.feed import FIRST_GAP_S, LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.interest import Interest
 from threadtop.procfs.reader import ProcReader
 from threadtop.recording import times, writer
-from threadtop.recording.format import EXAMPLES, TABLES
+from threadtop.recording.format import EXAMPLES, PACKED, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -193,5 +193,5 @@ class _Schema(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         """As argparse calls it."""
-        print(TABLES.strip(), EXAMPLES.strip(), sep="\n\n")
+        print(TABLES.strip(), PACKED.strip(), EXAMPLES.strip(), sep="\n\n")
         parser.exit()

@@ -114,6 +114,20 @@ CREATE VIEW thread_rows AS        -- for people: one thread in one tick, with it
     FROM thread_samples JOIN threads USING (thread_id) JOIN ticks USING (tick);
 """
 
+PACKED: Final = """
+-- Packed values (rereads, tallies) are deflated (zlib).  In them, low bytes first:
+--   three integers of 64 bits: how many columns there are, how many rows that changed, how many that are gone;
+--   then columns: each a byte, how many bytes an integer of it takes (0: all are 0; 1, 2, 4, 8), and its integers:
+--   the tids of the rows that changed, then those of the rows that are gone (each less the one before it), then the
+--   columns of the rows that changed, less the row of that tid in the first value of the pid since the key tick, or
+--   since a NULL.
+-- The columns of kind gil: is_python (0 not known, 1 no, 2 yes, -1 no tally), looks, held, asleep, waited, ran,
+--   blocked; has_sleeps, short, other, near, sharp, longer, answered.  Counted since the watch began: a thread held it
+--   between two ticks for the difference of held, of that of held + asleep + waited + ran + blocked.
+-- The columns of kind waits: looks, then the rounds in which a thread was blocked, by the kinds that facts name.
+-- threadtop export FILE --jsonl has the shares that these make, thread by thread.
+"""
+
 EXAMPLES: Final = """
 -- Between ticks 5 and 15, which threads used most CPU.  What has no row in a tick had not changed in it.
 SELECT pid, tid, max(name) AS name,
