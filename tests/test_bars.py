@@ -125,17 +125,18 @@ def test_without_blocks() -> None:
     ("now", "is_near"),
     [
         (share(20, 0, 0, ("gil", 60)), True),
-        (share(24.9, 0, 0, ("gil", 55.1)), True),
-        (share(25.1, 0, 0, ("gil", 54.9)), False),
+        (share(22.4, 0, 0, ("gil", 55.1)), True),
+        (share(22.6, 0, 0, ("gil", 57.4)), False),
         (share(20, 0, 0, ("gil", 54.9)), False),
-        (share(20, 0, 4.9, ("gil", 55.1)), True),
+        (share(20, 0, 2.4, ("gil", 55.1)), True),
+        (share(20, 0, 2.6, ("gil", 57.4)), False),
         (share(20, 0, 0, ("gil", 60), looks=1), False),
         (TimeShare(20, 0, 0, (("gil", 60), ("poll", 20)), MANY, is_whole=True), False),
         (None, False),
     ],
 )
 def test_a_bar_does_not_tremble(now: TimeShare | None, is_near: bool) -> None:  # noqa: FBT001 a table of values
-    """It stays until a part has moved by a cell, or it is known in another way."""
+    """It stays until an exact part moved by half a cell, a sampled one by a cell, or it is known in another way."""
     steady = bars.Steady(share(20, 0, 0, ("gil", 60)), 20)
     assert steady.is_near(now, 20) == is_near
     assert not steady.is_near(now, 10)

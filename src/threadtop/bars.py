@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from threadtop.time_rows import WHOLE_PCT
+from threadtop.time_rows import EXACT, WHOLE_PCT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +95,10 @@ def _divided(shares: Sequence[float], cells: int, width: int) -> list[int]:
 
 
 class Steady:
-    """One thread's bar from tick to tick: it stays while no part has moved by a whole cell, so it does not tremble."""
+    """One thread's bar from tick to tick: it stays while no part has moved much, so it does not tremble.
+
+    Much is half a cell for what is exact, and a whole one for what is sampled and trembles by itself.
+    """
 
     def __init__(self, share: TimeShare | None, width: int) -> None:
         """The bar of ``share`` in ``width`` cells."""
@@ -103,7 +106,7 @@ class Steady:
         self.drawn = bar(share, width)
 
     def is_near(self, share: TimeShare | None, width: int) -> bool:
-        """Whether the bar still stands for ``share``: nothing came, ended, is known otherwise, or moved by a cell."""
+        """Whether the bar still stands for ``share``: nothing came, ended, is known otherwise, or moved much."""
         was = self._share
         if share is None or was is None or len(self.drawn[0]) != width:
             return False
@@ -111,4 +114,7 @@ class Steady:
             return False
         before, now = dict(was.parts()), dict(share.parts())
         cell = WHOLE_PCT / width
-        return all(abs(before.get(part, 0.0) - now.get(part, 0.0)) < cell for part in before.keys() | now.keys())
+        return all(
+            abs(before.get(part, 0.0) - now.get(part, 0.0)) < (cell / 2 if part in EXACT else cell)
+            for part in before.keys() | now.keys()
+        )

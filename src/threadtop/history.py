@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.snapshot import ThreadRow
-from threadtop.time_rows import PARTS
+from threadtop.time_rows import EXACT, PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,6 @@ MOMENTS_NS: Final = 20_000_000_000
 WATCHED: Final = 16  # processes whose moments are kept
 _WIDTH: Final = 2 + len(SERIES)  # the tick, the figures, what took most of its time
 _UNKNOWN: Final = -1.0
-_EXACT: Final = 3  # of PARTS: from counters
 
 
 class Second(NamedTuple):
@@ -40,7 +39,7 @@ class Second(NamedTuple):
 def second_of(share: TimeShare) -> Second:
     """What took most of a tick."""
     part = share.dominant()
-    return Second(part, share.is_hint and part not in PARTS[:_EXACT])
+    return Second(part, share.is_hint and part not in EXACT)
 
 
 def _code(row: ThreadRow | ProcessRow) -> float:

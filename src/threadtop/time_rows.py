@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 Part: TypeAlias = Literal["user", "system", "runq"] | Kind
 PARTS: Final[tuple[Part, ...]] = ("user", "system", "runq", *KINDS)
 """What a thread's time is divided into, in the order in which a bar shows it."""
+EXACT: Final[frozenset[Part]] = frozenset(("user", "system", "runq"))
+"""Parts that come from counters."""
 IDLE: Final[frozenset[Part]] = frozenset({"poll", "sleep"})
 """Kinds of waiting in which a thread has nothing to do."""
 _WANTED: Final[tuple[Kind, ...]] = ("gil", "lock", "disk")
