@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 PID = 500
 OTHER = 1000
 ASKED = Asked("protection", PID)
-STATUS = b"Name:\tx\nTracerPid:\t77\nUid:\t0\t33\t33\t33\nCapEff:\t0000000000000400\nSeccomp:\t2\n"
+STATUS = b"Name:\tx\nVmSize:\t9 kB\nTracerPid:\t77\nUid:\t0\t33\t33\t33\nCapEff:\t0000000000000400\nSeccomp:\t2\n"
 FILES = {"status": STATUS, "attr/current": b"docker-default (enforce)\n\0", "loginuid": b"1000"}
 
 
@@ -33,7 +35,11 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProcReader:
 
 
 def read(
-    reader: ProcReader, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes | type[Exception]], owner: int = OTHER
+    reader: ProcReader,
+    monkeypatch: pytest.MonkeyPatch,
+    files: dict[str, bytes | type[Exception]],
+    owner: int = OTHER,
+    uid: int = OTHER,
 ) -> ProtectionFacts:
     """The facts where these are the files; what is not among them is not there."""
 
@@ -43,9 +49,13 @@ def read(
             raise found(name)
         return found
 
+    def stat(path: str) -> SimpleNamespace:
+        """As the kernel: the folders that all may list are the process's user's in any case."""
+        return SimpleNamespace(st_uid=owner if path == f"{reader.root}/{PID}/stat" else uid, st_nlink=3)
+
     monkeypatch.setattr(reader, "read", content)
-    monkeypatch.setattr(reader, "owner", lambda _pid: owner)
-    others = (process_sample(PID, uid=OTHER), process_sample(77, name="gdb"))
+    monkeypatch.setattr(os, "stat", stat)
+    others = (process_sample(PID, uid=uid), process_sample(77, name="gdb"))
     return ProtectionReader(reader).read(ASKED, sample(1.0, *others))
 
 
@@ -61,6 +71,15 @@ def test_what_its_files_say(reader: ProcReader, monkeypatch: pytest.MonkeyPatch)
 def test_files_of_root_are_of_one_that_is_not_dumpable(reader: ProcReader, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel gives them to root then, whoever's process it is."""
     assert read(reader, monkeypatch, FILES, owner=0).is_dumpable is False  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("uid", "gone"), [(0, b""), (OTHER, b"VmSize:\t9 kB\n")])
+def test_whether_it_is_dumpable_may_not_be_told(
+    uid: int, gone: bytes, reader: ProcReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root's files are root's in any case, and what has no memory has nothing to dump."""
+    files = {**FILES, "status": STATUS.replace(gone, b"")}
+    assert read(reader, monkeypatch, files, owner=uid, uid=uid).is_dumpable is None  # type: ignore[arg-type]
 
 
 def test_what_the_kernel_does_not_have(reader: ProcReader, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class ProtectionFacts(NamedTuple):
     """``status`` as in parse.parse_status; ``label`` of the security module, ``login_uid``: None not known.
 
-    ``is_dumpable``: whether its files belong to its own user (/proc/PID belongs to root where it is not dumpable,
-    proc(5)); None as root's own process, of which that cannot be told.
+    ``is_dumpable``: whether its files belong to its own user: to root where it is not dumpable (proc(5)); None of
+    root's own processes, of which that cannot be told, and of one without memory.
     """
 
     status: Mapping[str, str]
@@ -48,14 +48,13 @@ class ProtectionReader:
             status=status,
             label=parse.decode(label.rstrip(b"\0\n")) if label else None,
             login_uid=login,
-            is_dumpable=access.attempt("owner", lambda: self._is_dumpable(asked.pid, process.uid)),
+            is_dumpable=access.attempt("owner", lambda: self._is_dumpable(access.where, process.uid, status)),
             tracer=tracer.name if tracer is not None else "",
             denials=tuple(access.denials.values()),
         )
 
-    def _is_dumpable(self, pid: int, uid: int | None) -> bool | None:
-        owner = self._reader.owner(pid)
-        return None if uid in {None, 0} else owner == uid
+    def _is_dumpable(self, pid: int, uid: int | None, status: Mapping[str, str]) -> bool | None:
+        return self._reader.owner(pid) == uid if uid and "VmSize" in status else None
 
     def close(self) -> None:
         """Nothing is kept."""

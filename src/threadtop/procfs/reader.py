@@ -140,10 +140,14 @@ class ProcReader:
             raise _translated(error) from error
 
     def owner(self, pid: int) -> int:
-        """The uid that the files of a process belong to; raises GoneError or DeniedError."""
+        """The uid that the files of a process belong to; raises GoneError or DeniedError.
+
+        Root has those of one that is not dumpable, but not its folders that all may list (task_dump_owner(),
+        fs/proc/base.c).
+        """
         self.reads["owner"] += 1
         try:
-            return os.stat(f"{self.root}/{pid}/task").st_uid
+            return os.stat(f"{self.root}/{pid}/stat").st_uid
         except OSError as error:
             raise _translated(error) from error
 

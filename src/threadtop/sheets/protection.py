@@ -96,7 +96,7 @@ TERMS: Final = by_key(
         "dumpable",
         "Whether its own user may read its memory and descriptors and get a core dump. A program that changed its ids, "
         "gained capabilities or asked for it is not: its files in /proc belong to root.",
-        "owner of /proc/PID/task; prctl(2), PR_SET_DUMPABLE",
+        "owner of /proc/PID/stat; prctl(2), PR_SET_DUMPABLE",
     ),
     Term(
         "tracer",
@@ -208,7 +208,7 @@ def _confinement(facts: ProtectionFacts) -> list[Entry]:
             "dumpable",
             {True: "yes", False: "no: only root may read its memory", None: "-"}[facts.is_dumpable],
             facts.is_dumpable,
-            "" if facts.is_dumpable is not None else "of root's processes that cannot be told",
+            "" if facts.is_dumpable is not None else _not_told(status),
         ),
         Entry(
             "tracer",
@@ -219,6 +219,10 @@ def _confinement(facts: ProtectionFacts) -> list[Entry]:
         ),
         _flag("core_dumping", status.get("CoreDumping")),
     ]
+
+
+def _not_told(status: Mapping[str, str]) -> str:
+    return "of root's processes that cannot be told" if "VmSize" in status else "it has no memory of its own"
 
 
 def _flag(key: str, word: str | None) -> Entry:
