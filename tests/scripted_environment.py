@@ -31,6 +31,7 @@ def facts() -> EnvironmentFacts:
     return EnvironmentFacts(
         variables=VARIABLES,
         is_cut=False,
+        is_overwritten=False,
         limits=LIMITS,
         status={"SigQ": "3/62832", "VmStk": "140 kB", "VmLck": "7000 kB", "VmSize": "1300000 kB"},
         descriptors=1000,

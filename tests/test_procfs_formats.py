@@ -115,11 +115,27 @@ def test_the_rest_of_stat() -> None:
 
 
 def test_small_formats() -> None:
-    """Sched, io, a kernel stack, an environment."""
+    """Sched, io, a kernel stack."""
     assert parse_sched(b"x (1, #threads: 2)\n---\nse.nr_migrations    :     5\n")["se.nr_migrations"] == "5"
     assert parse_numbers(b"rchar: 5\nsyscr: 6\n") == {"rchar": 5, "syscr": 6}
     assert parse_kernel_stack(b"[<0>] futex_wait+0x1/0x2\n[<0>] x\n") == ("futex_wait+0x1/0x2", "x")
-    assert parse_environment(b"A=1=2\0B\0C=\xff\0") == [("A", "1=2"), ("B", ""), ("C", "\udcff")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "variables", "is_overwritten"),
+    [
+        (b"", [], False),
+        (b"A=1=2\0B=\0C=\xff\0", [("A", "1=2"), ("B", ""), ("C", "\udcff")], False),
+        (b"A=1\0B=2", [("A", "1"), ("B", "2")], False),
+        (b"\0", [], True),
+        (bytes(600), [], True),
+        (b" /tmp/log\0" + bytes(90), [], True),
+        (b"worker\0\0\0=x\0LANG=C\0", [("LANG", "C")], True),
+    ],
+)
+def test_an_environment(raw: bytes, variables: list[tuple[str, str]], *, is_overwritten: bool) -> None:
+    """What has a name and a value is a variable; a title or its filling in their place is none, and that is said."""
+    assert parse_environment(raw) == (variables, is_overwritten)
 
 
 @pytest.mark.parametrize("raw", GARBAGE)

@@ -163,6 +163,27 @@ def test_denied_environments_say_so() -> None:
     assert none.sections[1].notes == ("it has none",)
 
 
+@pytest.mark.parametrize(
+    ("variables", "empty", "note"),
+    [
+        ((), "none is left", "the program has written over it (setproctitle), as it does to show a title"),
+        (
+            (("LANG", "C"),),
+            "",
+            "the program has written over the rest of it (setproctitle), as it does to show a title",
+        ),
+    ],
+)
+def test_an_environment_that_was_written_over(variables: tuple[tuple[str, str], ...], empty: str, note: str) -> None:
+    """It is not said that there was none: the program made room for its title."""
+    facts = scripted_environment.facts()._replace(variables=variables, is_overwritten=True)
+    section = made("environment", facts).sections[1]
+    assert section.table is not None
+    assert section.notes == (note,)
+    assert empty in section.table.empty
+    assert [record.values for record in section.table.records] == list(variables)
+
+
 def test_what_has_ended_says_so() -> None:
     """By its parent that has not reaped it; a main thread may end before the others, and a kernel thread has little."""
     ended, alive = thread_row(100, state="Z"), thread_row(101, state="S")

@@ -21,13 +21,15 @@ MOST_BYTES: Final = 1 << 20  # of an environment
 class EnvironmentFacts(NamedTuple):
     """``variables`` as (name, value) in the order of the process's memory, None where they may not be read.
 
-    ``is_cut``: there were more than MOST_BYTES.  ``limits`` as in parse.parse_limits, ``status`` as in parse_status.
-    ``descriptors`` is how many are open, ``user_threads`` how many threads the process's user has in all (of those
-    that are in sight); None not known.
+    ``is_cut``: there were more than MOST_BYTES; ``is_overwritten``: the program has written something else there.
+    ``limits`` as in parse.parse_limits, ``status`` as in parse_status.  ``descriptors`` is how
+    many are open, ``user_threads`` how many threads the process's user has in all (of those that are in sight); None
+    not known.
     """
 
     variables: tuple[tuple[str, str], ...] | None
     is_cut: bool
+    is_overwritten: bool
     limits: Mapping[str, tuple[str, str, str]]
     status: Mapping[str, str]
     descriptors: int | None
@@ -47,10 +49,14 @@ class EnvironmentReader:
         process = sample.processes[asked.pid]
         access, status = opened(self._reader, asked, sample)
         raw = access.attempt("environ", lambda: self._reader.read_most(access.where, "environ", MOST_BYTES + 1))
+        is_cut = raw is not None and len(raw) > MOST_BYTES
+        whole = (raw or b"")[:MOST_BYTES]
+        variables, is_overwritten = parse_environment(whole.rpartition(b"\0")[0] if is_cut else whole)
         same_user = [one for one in sample.processes.values() if one.uid == process.uid]
         return EnvironmentFacts(
-            variables=None if raw is None else tuple(parse_environment(raw[:MOST_BYTES])),
-            is_cut=raw is not None and len(raw) > MOST_BYTES,
+            variables=None if raw is None else tuple(variables),
+            is_cut=is_cut,
+            is_overwritten=is_overwritten,
             limits=access.parsed("limits", parse.parse_limits) or {},
             status=status,
             descriptors=self._descriptors(access),
@@ -67,7 +73,11 @@ class EnvironmentReader:
         """Nothing is kept."""
 
 
-def parse_environment(raw: bytes) -> list[tuple[str, str]]:
-    """``environ``: ``NAME=value`` ended by NULs; what has no ``=`` is a name without a value."""
-    pairs = (part.partition("=") for part in parse.decode(raw).split("\0") if part)
-    return [(name, value) for name, _, value in pairs]
+def parse_environment(raw: bytes) -> tuple[list[tuple[str, str]], bool]:
+    """``environ``: ``NAME=value`` ended by NULs, and whether there is something else.
+
+    The memory is the program's: a title that is longer than its command line goes on there, and NULs fill the rest.
+    """
+    pieces = parse.decode(raw).removesuffix("\0").split("\0") if raw else []
+    pairs = [(name, value) for name, equals, value in (piece.partition("=") for piece in pieces) if name and equals]
+    return pairs, len(pairs) < len(pieces)

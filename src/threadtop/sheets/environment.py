@@ -18,6 +18,7 @@ MASK: Final = "********"
 SECRETS: Final = Request("v", "secrets", "secrets", "show values that look like secrets, or mask them again")
 _ATTACHED: Final = "attached: what else its user runs is not counted; without -p it is"
 UNLIMITED: Final = "unlimited"
+_WITHOUT: Final = {False: "none: it was started without any", True: "none is left"}
 NEAR, FULL = 80.0, 95.0  # % of a limit from which it is news, and a danger
 
 TERMS: Final = by_key(
@@ -67,7 +68,8 @@ TERMS: Final = by_key(
     Term(
         "value",
         "value",
-        "Its value as it was at the start. What looks like a secret is masked until v is pressed (--want secrets).",
+        "Its value as it was at the start, unless the program has written over it. What looks like a secret is masked "
+        "until v is pressed (--want secrets).",
         "/proc/PID/environ",
     ),
 )
@@ -173,8 +175,8 @@ def _environment(facts: EnvironmentFacts, *, shows_secrets: bool) -> Section:
         shown = MASK if is_masked else value
         records.append(Record(name, (name, shown), (name, shown), role="y" if is_masked else " "))
     notes = tuple(_notes(facts, masked))
-    table = Table((Column("name", 32), Column("value")), records, empty="none: it was started without any")
-    return Section("environment", "Environment, as it was at the start", table=table, notes=notes)
+    table = Table((Column("name", 32), Column("value")), records, empty=_WITHOUT[facts.is_overwritten])
+    return Section("environment", "Environment, from its start", table=table, notes=notes)
 
 
 def _notes(facts: EnvironmentFacts, masked: int) -> Iterator[str]:
@@ -182,3 +184,6 @@ def _notes(facts: EnvironmentFacts, masked: int) -> Iterator[str]:
         yield f"{masked} values that look like secrets are masked: {SECRETS.key} shows them (--want {SECRETS.name})"
     if facts.is_cut:
         yield "there is more than 1 MiB of it: the rest is left out"
+    if facts.is_overwritten:
+        which = "the rest of it" if facts.variables else "it"
+        yield f"the program has written over {which} (setproctitle), as it does to show a title"
