@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from threadtop.errors import DeniedError, GoneError
-from threadtop.gil import elf, layout, rights, runtime
+from threadtop.gil import elf, layout, refusals, runtime
 from threadtop.gil.exact import MemoryProbe
 from threadtop.gil.identity import Identity, by_name, identify, named_version
 from threadtop.gil.memory import Memory
@@ -61,8 +61,7 @@ def attach(reader: ProcReader, pid: int, euid: int) -> Attached:
 
 def _refusal(reader: ProcReader, pid: int, euid: int) -> tuple[str, str]:
     uid = parse.parse_uid(reader.read(pid, "status"))
-    scope = reader.read_global("sys/kernel/yama/ptrace_scope") or b""
-    return rights.refusal(uid, euid, scope.decode("ascii", "replace"))
+    return refusals.refusal(reader, uid, euid)
 
 
 def _by_name(reader: ProcReader, pid: int, euid: int) -> Attached:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from threadtop.errors import DeniedError, GoneError
-from threadtop.gil import rights
+from threadtop.gil import refusals
 from threadtop.inside.asked import Denial
 from threadtop.procfs import parse
 
@@ -24,7 +24,6 @@ ENDED: Final = frozenset({"Z", "X"})
 _KERNEL_ONLY: Final = {
     "stack": Denial("stack", "only CAP_SYS_ADMIN may read a kernel stack", "run threadtop as root"),
 }
-_SCOPE: Final = "sys/kernel/yama/ptrace_scope"
 
 
 def living(process: ProcessSample) -> int:
@@ -87,10 +86,7 @@ class Access:
     def _denial(self, name: str) -> Denial:
         if name in _KERNEL_ONLY:
             return _KERNEL_ONLY[name]
-        scope = ""
-        if name in _ATTACH:
-            scope = (self.reader.read_global(_SCOPE) or b"").decode("ascii", "replace")
-        rule, remedy = rights.refusal(self._uid, self._euid, scope)
+        rule, remedy = refusals.refusal(self.reader, self._uid, self._euid, is_attach=name in _ATTACH)
         return Denial(name, rule, remedy)
 
 
