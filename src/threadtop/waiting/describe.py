@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.blocked import BlockedOn
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
-from threadtop.gil import rights
+from threadtop.gil import refusals
 from threadtop.gil.memory import BadAddressError, Memory
 from threadtop.procfs import syscalls
 from threadtop.waiting import calls
@@ -255,8 +255,7 @@ class BlockedReader:
 
     def _rule(self, seen: _Seen) -> str:
         """Why the calls and the memory of a process may not be read: both need the same right (ptrace(2))."""
-        scope = self._reader.read_global("sys/kernel/yama/ptrace_scope") or b""
-        return rights.refusal(seen.process.uid, self._euid, scope.decode("ascii", "replace"))[0]
+        return refusals.refusal(self._reader, seen.process.uid, self._euid)[0]
 
     # -- what a call's arguments point at ------------------------------------------------------
 

@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
-from threadtop.gil import rights
+from threadtop.gil import refusals
 from threadtop.gil.memory import BadAddressError, Memory
 from threadtop.procfs import parse
 from threadtop.waiting import mutexes
@@ -117,8 +117,7 @@ class LocksReader:
             seen.refusal = "", ""
 
     def _refuse(self, seen: Seen) -> None:
-        scope = self._reader.read_global("sys/kernel/yama/ptrace_scope") or b""
-        seen.refusal = rights.refusal(seen.process.uid, self._euid, scope.decode("ascii", "replace"))
+        seen.refusal = refusals.refusal(self._reader, seen.process.uid, self._euid)
         seen.retry = self._tick + DENIED_TICKS
 
     def _place(self, seen: Seen) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.blocked import WaitSample, WaitTally
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
-from threadtop.gil import rights
+from threadtop.gil import refusals
 from threadtop.procfs import parse
 from threadtop.sample import WatchCost
 from threadtop.waiting.looks import Looks, Thread
@@ -288,6 +288,5 @@ class WaitWatch:
                 uid = parse.parse_uid(self._reader.read(process.pid, "status"))
             except (GoneError, DeniedError, ThreadtopError, OSError, ValueError):
                 uid = None
-            scope = self._reader.read_global("sys/kernel/yama/ptrace_scope") or b""
-            process.rule = rights.refusal(uid, self._euid, scope.decode("ascii", "replace"))
+            process.rule = refusals.refusal(self._reader, uid, self._euid)
         return process.rule
