@@ -73,8 +73,12 @@ class FakeBlocked:
         self.file(pid, f"fdinfo/{fd}").write_bytes(info)
 
     def memory(self, pid: int, content: bytes) -> None:
-        """The process's memory, from address 0 on."""
-        self.file(pid, f"task/{pid}/mem").write_bytes(content)
+        """The process's memory, from address 0 on: any of its threads leads to it."""
+        first, *others = (self.file(pid, f"task/{tid}/mem") for tid in self.processes[pid].threads)
+        first.write_bytes(content)
+        for other in others:
+            other.unlink(missing_ok=True)
+            other.hardlink_to(first)
 
     def file(self, pid: int, name: str) -> Path:
         """A file of a process."""

@@ -200,6 +200,22 @@ def test_without_memory_the_rest_stands(machine: Machine) -> None:
     assert "CAP_SYS_PTRACE" in found.why_not
 
 
+def test_memory_outlives_the_main_thread(machine: Machine) -> None:
+    """Once that has ended, the process's memory is there by way of the thread that is asked."""
+    machine.blocked.process(100, 2)
+    machine.blocked.memory(100, bytes(16) + struct.pack("<qq", 0, 500_000_000))
+    machine.blocked.file(100, "task/100/mem").unlink()
+    machine.blocked.asleep(100, 101, "nanosleep", 16)
+    assert machine.tick()[100, 101] == BlockedOn("nanosleep", timeout_ns=500_000_000, is_forever=False)
+
+
+def test_memory_that_is_gone_was_not_denied(machine: Machine) -> None:
+    """A thread that ends as it is asked leaves its timeout unknown, and no rule is blamed."""
+    machine.blocked.process(100)
+    machine.blocked.asleep(100, 100, "nanosleep", 16)
+    assert machine.tick()[100, 100] == BlockedOn("nanosleep", is_forever=False)
+
+
 @pytest.mark.parametrize("address", [0, 1 << 40, (1 << 64) - 1])
 def test_pointers_to_nowhere(machine: Machine, address: int) -> None:
     """Nothing is mapped where the timeout should be."""

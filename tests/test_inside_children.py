@@ -103,6 +103,17 @@ def test_command_lines_are_read_once(world: World) -> None:
     assert reads["cmdline"] == count == 2
 
 
+def test_a_main_thread_that_has_ended(world: World) -> None:
+    """How its process was started is told by a thread that lives."""
+    world.start(101, PID, threads=2)
+    world.proc.end(101, 101)
+    folder = f"{world.proc.root}/102"
+    os.mkdir(folder)
+    with open(f"{folder}/cmdline", "wb") as file:
+        file.write(b"/bin/p101\0")
+    assert pids(world.read())[101].command == "/bin/p101"
+
+
 def test_one_that_ends_meanwhile(world: World) -> None:
     """A child that is listed and gone is left out; the process itself gone is an end."""
     world.say(PID, PID, 777)

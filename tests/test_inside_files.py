@@ -13,9 +13,9 @@ from fakeproc import FakeProc, FakeReader
 from threadtop.blocked import BlockedOn
 from threadtop.errors import DeniedError, GoneError
 from threadtop.inside import census, files, holders
-from threadtop.inside.access import living
 from threadtop.inside.asked import Asked
 from threadtop.inside.files import FilesFacts, FilesReader
+from threadtop.sample import living
 from threadtop.sheets import file_words
 from threadtop.waiting.sockets import Socket
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -99,6 +100,20 @@ def test_of_one_parent(world: World) -> None:
     world.start(105, state="Z")
     world.start(OWN)
     assert told(world.find()) == ("parent", [PID, 99, 101], False)
+
+
+def test_of_one_whose_main_thread_has_ended(world: World) -> None:
+    """What it runs is told by a thread that lives: /proc/TID is there for any thread."""
+    world.start(101)
+    os.unlink(f"{world.proc.root}/{PID}/exe")
+    os.unlink(f"{world.proc.root}/{PID}/cgroup")
+    os.mkdir(f"{world.proc.root}/{PID + 50}")
+    os.symlink("/bin/fake", f"{world.proc.root}/{PID + 50}/exe")
+    shutil.copy(f"{world.proc.root}/101/cgroup", f"{world.proc.root}/{PID + 50}/cgroup")
+    own = world.seen[PID]
+    threads = {PID: own.threads[PID]._replace(state="Z"), PID + 50: thread_sample(PID + 50)}
+    world.seen[PID] = own._replace(threads=threads, state="Z")
+    assert told(world.find()) == ("parent", [PID, 101], False)
 
 
 def test_a_master_is_told_by_its_workers(world: World) -> None:

@@ -340,6 +340,8 @@ def test_a_main_thread_that_has_ended() -> None:
     vsize_bytes = int(re.findall(r"VmSize:\s+(\d+) kB", status)[0]) * 1024
     assert overview["memory"]["vsize_bytes"] == shown["memory"]["totals"]["vsize_bytes"] == vsize_bytes
     assert overview["memory"]["pss_bytes"] is not None
+    assert overview["family"]["siblings"] is not None
+    assert command[-1].strip() in table(shown["children"], "processes", "pid")[process.pid]["command"]
     assert {str(row["fd"]) for row in shown["files"]["files"]} == set(fds)
     assert [row["fd"] for row in shown["signals"]["timerfds"]] == [fd]
     assert shown["protection"]["identity"]["umask"] is not None

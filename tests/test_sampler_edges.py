@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,6 @@ from threadtop.sampler import DENIED_RETRY_PASSES, Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from fakeproc import FakeReader
     from threadtop.sample import Sample
@@ -225,7 +225,7 @@ def test_file_cut_short(proc: FakeProc, name: str) -> None:
 
 
 def test_zombie_leader_whose_threads_live_on(proc: FakeProc) -> None:
-    """The main thread stays as Z, its command line is kept, the other threads are measured."""
+    """The main thread stays as Z, its command line is kept or asked of another, the other threads are measured."""
     proc.process(10, 3)
     sampler = sampler_of(proc.reader(100))
     sampler.sample()
@@ -239,8 +239,11 @@ def test_zombie_leader_whose_threads_live_on(proc: FakeProc) -> None:
     late = sampler_of(proc.reader(100))
     seen = late.sample().processes[10]
     assert (seen.command, len(seen.threads)) == ("", 3)
-    sampler.close()
-    late.close()
+    Path(proc.root, "10/task/12/cmdline").write_bytes(b"/bin/late\0")
+    latest = sampler_of(proc.reader(100))
+    assert latest.sample().processes[10].command == "/bin/late"
+    for one in (sampler, late, latest):
+        one.close()
 
 
 def test_kernel_threads(proc: FakeProc) -> None:

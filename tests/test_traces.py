@@ -115,6 +115,25 @@ def test_py_spy_is_asked_as_wanted(
     assert answer.paused_s is None  # a fake one holds nothing
 
 
+def test_a_main_thread_that_has_ended(
+    proc: FakeProc, reader: ProcReader, tool: Callable[[str, str], None], tmp_path: Path
+) -> None:
+    """py-spy is asked by a thread that lives; what pauses a process would hold it by the main one, and is not run."""
+    tool("py-spy", py_spy(*THREADS))
+    tool("eu-stack", f"print('{EU}')")
+    proc.end(PID, PID)
+    row = process(reader, state="Z", states={"Z": 1, "S": 2})
+    assert len(traces.read(PYTHON, row, reader=reader).traces) == 2
+    for how in (PAUSED, NATIVE):
+        with pytest.raises(StacksError, match="main thread of process 500 has ended") as raised:
+            traces.read(how, row, reader=reader)
+        assert "without a pause" in raised.value.remedy
+    with pytest.raises(StacksError) as raised:
+        traces.read(NATIVE, row._replace(gil=None), reader=reader)
+    assert "pane Thread" in raised.value.remedy
+    assert ran(tmp_path, "py-spy") in {f"dump --json --nonblocking --pid {tid};" for tid in (501, 502)}
+
+
 def test_threads_that_run_no_python(reader: ProcReader, tool: Callable[[str, str], None]) -> None:
     """Those that py-spy does not know, and those of which it knows no frame."""
     tool("py-spy", py_spy((500, "MainThread", ["select"]), (501, "ending", [])))

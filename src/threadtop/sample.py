@@ -67,6 +67,18 @@ class ProcessSample(NamedTuple):
     threads: dict[int, ThreadSample]
 
 
+ENDED: Final = frozenset("ZX")
+"""States of a thread that has ended and is still listed."""
+
+
+def living(process: ProcessSample) -> int:
+    """A task that has what threads share: a main thread that has ended before the others has no memory, no files."""
+    main = process.threads.get(process.pid)
+    if (main.state if main is not None else process.state) not in ENDED:
+        return process.pid
+    return next((tid for tid, thread in process.threads.items() if thread.state not in ENDED), process.pid)
+
+
 class CpuTimes(NamedTuple):
     """CPU seconds since boot, of the machine or one core (``/proc/stat``)."""
 

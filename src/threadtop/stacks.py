@@ -75,12 +75,14 @@ def program() -> str:
     return found
 
 
-def ask(pid: int, timeout_s: float = TIMEOUT_S) -> Stacks:
+def ask(pid: int, timeout_s: float = TIMEOUT_S, *, by: int | None = None) -> Stacks:
     """The stacks of a process now, in 10 to 30 ms of py-spy; raises StacksError.
+
+    ``by`` is the thread to ask by, where the main one has ended before the others.
 
     A process that is not paused changes its frames as they are read: py-spy gives up then, and is asked again.
     """
-    command = [program(), "dump", "--json", "--nonblocking", "--pid", str(pid)]
+    command = [program(), "dump", "--json", "--nonblocking", "--pid", str(by or pid)]
     deadline = time.monotonic() + timeout_s
     complaint = ""
     for _ in range(ATTEMPTS):

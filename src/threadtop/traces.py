@@ -11,6 +11,7 @@ from threadtop.errors import DeniedError, GoneError
 from threadtop.pausing import Target
 from threadtop.procfs import parse
 from threadtop.procfs.reader import ProcReader
+from threadtop.sample import ENDED
 from threadtop.sheets.stacks import NATIVE, PYTHON, StacksFacts, Trace
 from threadtop.stacks import MOST_THREADS, Stacks, StacksError, UnsupportedError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 PY_SPY: Final = "py-spy"
 MOST_OF_PY_SPY: Final = 4096  # threads of a process, beyond which py-spy takes it for none of Python's
+_INSTEAD: Final = "the pane Thread says where each of the others is"
 _EU_STACK_S: Final = 60.0  # it takes some ms for each thread, and holds but that one
 
 
@@ -45,7 +47,7 @@ def read(how: str, process: ProcessRow, tool: str = "", reader: ProcReader | Non
     if process.kernel:
         message = f"process {process.pid} is a kernel thread, and runs no program"
         raise StacksError(message, "the pane Thread has its kernel stack, for root")
-    if process.state == "Z" and not set(process.states) - {"Z", "X"}:
+    if process.state in ENDED and not process.states.keys() - ENDED:
         message = f"process {process.pid} has ended, and its parent {process.ppid} has not reaped it yet"
         raise StacksError(message, "nothing of it runs any more")
     proc = reader or ProcReader(descriptors=0)
@@ -53,11 +55,19 @@ def read(how: str, process: ProcessRow, tool: str = "", reader: ProcReader | Non
     pausing.require_same(proc, target)
     # Before the tool is run: it would find all of them stopped, and after it they do other things.
     threads = _threads(proc, process.pid)
+    is_main_gone = process.state in ENDED
+    if how != PYTHON and is_main_gone:
+        message = (
+            f"the main thread of process {process.pid} has ended before the others, and tools pause it by that one"
+        )
+        is_python = process.gil is not None
+        raise StacksError(message, "Python stacks may be had without a pause (y)" if is_python else _INSTEAD)
     if how == NATIVE and (tool or tools(process).native_tool) != PY_SPY:
         return _native(proc, target, threads)
+    by = next((tid for tid, stat in threads.items() if stat.state not in ENDED), None) if is_main_gone else None
     try:
         if how == PYTHON:
-            return _python(stacks.ask(process.pid), process, threads, Answer((), (), PY_SPY))
+            return _python(stacks.ask(process.pid, by=by), process, threads, Answer((), (), PY_SPY))
         return _paused(proc, target, process, threads, is_native=how == NATIVE)
     except UnsupportedError as error:
         if how == NATIVE and not tool:

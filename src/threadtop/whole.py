@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from threadtop.errors import DeniedError, GoneError
 from threadtop.interest import STATUS, WCHAN, Interest
 from threadtop.procfs import parse
-from threadtop.sample import ThreadSample
+from threadtop.sample import ENDED, ThreadSample
 
 if TYPE_CHECKING:
     from threadtop.descriptors import Descriptors
@@ -111,8 +112,17 @@ class Whole:
 
     def read_identity(self, process: Process) -> None:
         """The command line; an ended or kernel process has none, then the last known stands."""
-        raw = self._reader.read(process.pid, "cmdline")
+        raw = self._reader.read(process.pid, "cmdline") or self._read_cmdline_of_others(process)
         if raw != process.cmdline_raw and (raw or not process.cmdline_raw):
             process.cmdline_raw = raw
             process.command = " ".join(parse.parse_cmdline(raw)).rstrip()
             process.changed = True
+
+    def _read_cmdline_of_others(self, process: Process) -> bytes:
+        """By way of another thread, where the main one has ended before it."""
+        if process.state in ENDED:
+            for tid, thread in process.samples.items():
+                if thread.state not in ENDED:
+                    with suppress(GoneError):
+                        return self._reader.read_task(process.pid, tid, "cmdline")
+        return b""

@@ -24,10 +24,13 @@ class BadAddressError(Exception):
 class Memory:
     """The memory of one process, by a kept descriptor on ``mem``."""
 
-    def __init__(self, reader: ProcReader, pid: int) -> None:
-        """Open ``mem``; raises DeniedError (ptrace(2), PTRACE_MODE_ATTACH) or GoneError."""
+    def __init__(self, reader: ProcReader, pid: int, tid: int | None = None) -> None:
+        """Open ``mem``; raises DeniedError (ptrace(2), PTRACE_MODE_ATTACH) or GoneError.
+
+        By way of the thread ``tid``: a main thread that has ended before the others has no memory.
+        """
         self._reader = reader
-        descriptor = reader.keep(pid, pid, "mem")
+        descriptor = reader.keep(pid, tid or pid, "mem")
         if descriptor is None:
             message = "no descriptor is free"
             raise ThreadtopError(message)

@@ -9,29 +9,21 @@ from threadtop.errors import DeniedError, GoneError
 from threadtop.gil import refusals
 from threadtop.inside.asked import Denial
 from threadtop.procfs import parse
+from threadtop.sample import living
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from threadtop.inside.asked import Asked
     from threadtop.procfs.reader import ProcReader
-    from threadtop.sample import ProcessSample, Sample
+    from threadtop.sample import Sample
 
 _Result = TypeVar("_Result")
 _ATTACH: Final = frozenset({"syscall", "mem"})  # PTRACE_MODE_ATTACH, where Yama has a say; the others want READ
 _SHARED: Final = ("Vm", "Rss", "Umask", "FDSize", "CoreDumping", "THP_enabled")  # of status
-ENDED: Final = frozenset({"Z", "X"})
 _KERNEL_ONLY: Final = {
     "stack": Denial("stack", "only CAP_SYS_ADMIN may read a kernel stack", "run threadtop as root"),
 }
-
-
-def living(process: ProcessSample) -> int:
-    """A task that has what threads share: a main thread that has ended before the others has no memory, no files."""
-    main = process.threads.get(process.pid)
-    if (main.state if main is not None else process.state) not in ENDED:
-        return process.pid
-    return next((tid for tid, thread in process.threads.items() if thread.state not in ENDED), process.pid)
 
 
 class Access:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
 from threadtop.procfs import parse
+from threadtop.sample import ENDED
 
 if TYPE_CHECKING:
     from threadtop.inside.asked import Asked
@@ -125,7 +126,7 @@ class ChildrenReader:
             command = commands.get(key)
             if command is None and commands_left:
                 commands_left -= 1
-                command = self._command(one.pid)
+                command = self._command(one)
             if command is not None:
                 self._commands[key] = command
             clock_ns, cpu_pct = self._reader.clock_ns(one.pid), None
@@ -137,9 +138,14 @@ class ChildrenReader:
             told.append(one._replace(command=command or "", cpu_pct=cpu_pct))
         return tuple(told)
 
-    def _command(self, pid: int) -> str:
+    def _command(self, one: Relative) -> str:
         try:
-            return " ".join(parse.parse_cmdline(self._reader.read_most(pid, "cmdline", _COMMAND_BYTES)))
+            # A main thread that has ended before the others has none.
+            has_others = one.state in ENDED and one.threads > 1
+            task = (
+                next((tid for tid in self._reader.tids(one.pid) if tid != one.pid), one.pid) if has_others else one.pid
+            )
+            return " ".join(parse.parse_cmdline(self._reader.read_most(task, "cmdline", _COMMAND_BYTES)))
         except (GoneError, DeniedError, ThreadtopError, OSError):
             return ""
 

@@ -6,11 +6,12 @@ import stat
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
-from threadtop.inside.access import Access, living
+from threadtop.inside.access import Access
 from threadtop.inside.census import Census
 from threadtop.inside.holders import Holders, Holding
 from threadtop.inside.slices import Turn
 from threadtop.procfs import fdinfo, mounts, parse
+from threadtop.sample import living
 from threadtop.waiting.ends import LEAST_GAP_NS, Ends, inode_of
 from threadtop.waiting.machines import native
 

@@ -10,10 +10,11 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.errors import GoneError
-from threadtop.inside.access import Access, living
+from threadtop.inside.access import Access
 from threadtop.inside.listing import MOST_MAPS, Listing
 from threadtop.inside.slices import Slices, Turn
 from threadtop.procfs import parse, smaps, syscalls
+from threadtop.sample import living
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

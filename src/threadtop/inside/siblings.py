@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
 from threadtop.inside.children import children_of
 from threadtop.procfs import parse
-from threadtop.sample import PAGE_BYTES
+from threadtop.sample import ENDED, PAGE_BYTES, living
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from threadtop.inside.children import Children
     from threadtop.procfs.reader import ProcReader
@@ -25,7 +25,6 @@ MOST: Final = 64  # that are told of
 MOST_LOOKS: Final = 300  # files of other processes in one reading, 15 us each
 KEPT_NS: Final = 5_000_000_000
 MOST_KEPT: Final = 8192
-_ENDED: Final = frozenset("ZX")
 
 Tie: TypeAlias = Literal["parent", "children", "session"]
 
@@ -69,12 +68,13 @@ class Finder:
         self._lists: dict[int, tuple[int, Children]] = {}  # by parent, and when that was read
         self._stats: dict[int, tuple[int, parse.Stat | None]] = {}  # by pid, when it was read
         self._programs: dict[tuple[int, int], tuple[int, _Program | None, bool]] = {}  # and whether that is denied
+        self._seen: Mapping[int, ProcessSample] = {}  # by the pass
         self._looks = 0
         self._now_ns = 0
 
     def find(self, sample: Sample, process: ProcessSample, session: int) -> Siblings | None:
         """The siblings as they are now; None where that cannot be known, for a program may not be read."""
-        self._now_ns, self._looks = sample.at_ns, 0
+        self._now_ns, self._looks, self._seen = sample.at_ns, 0, sample.processes
         if len(self._stats) + len(self._programs) > MOST_KEPT:
             self._lists.clear()
             self._stats.clear()
@@ -109,7 +109,7 @@ class Finder:
         search.is_cut |= known[1].is_cut
         for pid in known[1].pids:
             stat = self._stat(pid)
-            if stat is not None and stat.state not in _ENDED:
+            if stat is not None and stat.state not in ENDED:
                 yield _listed(pid, stat)
 
     def _of_session(self, sample: Sample, session: int, search: _Search) -> Iterator[Sibling]:
@@ -119,7 +119,7 @@ class Finder:
                 search.is_cut = True
                 continue
             stat = self._stat(pid)
-            if stat is not None and stat.session == session and stat.state not in _ENDED:
+            if stat is not None and stat.session == session and stat.state not in ENDED:
                 yield _listed(pid, stat)
 
     # -- looks ---------------------------------------------------------------------------------------------
@@ -157,8 +157,10 @@ class Finder:
             return known[1:]
         self._looks += 1
         program, is_denied = None, False
+        process = self._seen.get(one.pid)
+        task = living(process) if process is not None else one.pid
         try:
-            program = _Program(self._reader.link(one.pid, "exe"), self._reader.read(one.pid, "cgroup"))
+            program = _Program(self._reader.link(task, "exe"), self._reader.read(task, "cgroup"))
         except DeniedError:
             is_denied = True
         except (GoneError, ThreadtopError, OSError):
@@ -211,4 +213,4 @@ def _listed(pid: int, stat: parse.Stat) -> Sibling:
 
 
 def _has_ended(process: ProcessSample) -> bool:
-    return process.state in _ENDED and len(process.threads) == 1
+    return process.state in ENDED and len(process.threads) == 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from threadtop.inside.access import Access
 from threadtop.inside.symbols import Symbols
 from threadtop.procfs import maps, parse, syscalls
+from threadtop.sample import living
 from threadtop.waiting import calls
 from threadtop.waiting.machines import machine_of
 
@@ -118,7 +119,7 @@ class ThreadReader:
     def read(self, asked: Asked, sample: Sample) -> ThreadFacts:
         """The thread as it is now; raises GoneError once it or its process has ended."""
         process = sample.processes[asked.pid]
-        access = Access(self._reader, asked.pid, process.uid)
+        access = Access(self._reader, asked.pid, process.uid, by=living(process))
         tid = asked.tid or asked.pid
         line = None if process.kernel else access.read_task(tid, "syscall")
         call = _call(line)
@@ -131,7 +132,7 @@ class ThreadReader:
         thread = process.threads.get(tid)
         blocked = None
         if call is not None and not call.is_running:
-            machine = machine_of(self._reader, asked.pid)
+            machine = machine_of(self._reader, access.where)
             blocked = calls.asked(machine, call, thread.wchan if thread is not None else None).blocked
             blocked = _with_target(access, tid, blocked)
         key = asked.pid, tid, stat.start_ticks if stat is not None else 0

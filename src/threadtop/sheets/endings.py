@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from threadtop.sample import ENDED
+
 if TYPE_CHECKING:
     from threadtop.snapshot import ProcessRow, ThreadRow
 
 
 def has_ended(process: ProcessRow) -> bool:
     """Whether all of its threads have ended; the main one alone may do so long before the others."""
-    return process.state in {"Z", "X"} and all(map(is_over, process.threads.values()))
+    return process.state in ENDED and all(map(is_over, process.threads.values()))
 
 
 def is_over(thread: ThreadRow) -> bool:
     """Whether a thread has ended and is still listed."""
-    return thread.state in {"Z", "X"}
+    return thread.state in ENDED
 
 
 def why(process: ProcessRow, kernel: str, ended: str) -> tuple[str, ...]:

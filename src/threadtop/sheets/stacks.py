@@ -20,7 +20,14 @@ NATIVES: Final = Request("v", NATIVE, "native", "native stacks, by a tool that p
 CONFIRM_S: Final = 5  # within which a key that pauses the process is to be pressed again
 _MOST_NAMED: Final = 6  # threads with one stack that are named
 _MOST_OTHERS: Final = 40  # threads without a stack that are named
-_STATES: Final = {"R": "running", "S": "sleeps", "D": "sleeps, uninterruptible", "T": "stopped", "t": "stopped"}
+_STATES: Final = {
+    "R": "running",
+    "S": "sleeps",
+    "D": "sleeps, uninterruptible",
+    "T": "stopped",
+    "t": "stopped",
+    "Z": "has ended",
+}
 _PAUSE_MS: Final = {(PAUSED, "py-spy"): (10, 1), (NATIVE, "py-spy"): (100, 2), (NATIVE, "gdb"): (1000, 2)}
 """What was measured on two cores: milliseconds, and as many more for each thread; by how and by which tool."""
 

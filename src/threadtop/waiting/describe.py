@@ -17,6 +17,7 @@ from threadtop.errors import DeniedError, GoneError, ThreadtopError
 from threadtop.gil import refusals
 from threadtop.gil.memory import BadAddressError, Memory
 from threadtop.procfs import syscalls
+from threadtop.sample import living
 from threadtop.waiting import calls
 from threadtop.waiting.ends import REFRESH_NS, Ends
 from threadtop.waiting.machines import machine_of
@@ -159,9 +160,9 @@ class BlockedReader:
         if seen is None:
             if not threads:
                 return False
-            seen = self._seen[process.pid] = _Seen(process, machine_of(self._reader, process.pid))
+            seen = self._seen[process.pid] = _Seen(process, machine_of(self._reader, living(process)))
         elif process.name != seen.name:  # it may run another program now
-            seen.name, seen.machine = process.name, machine_of(self._reader, process.pid)
+            seen.name, seen.machine = process.name, machine_of(self._reader, living(process))
         if seen.denied is not None and self._tick >= seen.retry:
             seen.denied, seen.known = None, {}
         seen.process, seen.tids = process, tids
@@ -243,7 +244,7 @@ class BlockedReader:
         asked = calls.asked(seen.machine, call, thread.wchan)
         blocked = asked.blocked
         for peek in asked.peeks:
-            blocked = self._peek(seen, blocked, peek)
+            blocked = self._peek(seen, thread.tid, blocked, peek)
         if blocked.fd is not None and blocked.fd >= 0:
             blocked = self._with_target(seen, thread.tid, blocked, blocked.fd)
         return self._with_child(seen, thread.tid, blocked, blocked.pid) if blocked.pid is not None else blocked
@@ -259,8 +260,11 @@ class BlockedReader:
 
     # -- what a call's arguments point at ------------------------------------------------------
 
-    def _peek(self, seen: _Seen, blocked: BlockedOn, peek: Peek) -> BlockedOn:
-        memory = self._memory(seen.process.pid)
+    def _peek(self, seen: _Seen, tid: int, blocked: BlockedOn, peek: Peek) -> BlockedOn:
+        try:
+            memory = self._memory(seen.process.pid, tid)
+        except (GoneError, ThreadtopError, OSError):
+            return blocked
         if memory is None:
             return blocked if blocked.why_not else blocked._replace(why_not=self._rule(seen))
         parts = []
@@ -272,12 +276,15 @@ class BlockedReader:
                 return blocked
         return calls.told(blocked, peek, tuple(parts))
 
-    def _memory(self, pid: int) -> Memory | None:
-        """The memory of a process, open until the end of this tick; None if it may not be read."""
+    def _memory(self, pid: int, tid: int) -> Memory | None:
+        """The memory of a process, open until the end of this tick; None if it may not be read, raises GoneError.
+
+        By way of the thread, for the main thread may have ended before it.
+        """
         if pid not in self._memories:
             try:
-                self._memories[pid] = Memory(self._reader, pid)
-            except (DeniedError, GoneError, ThreadtopError, OSError):
+                self._memories[pid] = Memory(self._reader, pid, tid)
+            except DeniedError:
                 self._memories[pid] = None
         return self._memories[pid]
 

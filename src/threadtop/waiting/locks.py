@@ -14,6 +14,7 @@ from threadtop.errors import DeniedError, GoneError, ThreadtopError
 from threadtop.gil import refusals
 from threadtop.gil.memory import BadAddressError, Memory
 from threadtop.procfs import parse
+from threadtop.sample import living
 from threadtop.waiting import mutexes
 from threadtop.waiting.futexes import Futex, Seen, Wait, due, forget_owners, regroup, remember, told
 from threadtop.waiting.machines import machine_of
@@ -105,7 +106,7 @@ class LocksReader:
         seen = self._seen.get(process.pid)
         is_first = seen is None
         if seen is None:
-            seen = self._seen[process.pid] = Seen(process, machine_of(self._reader, process.pid))
+            seen = self._seen[process.pid] = Seen(process, machine_of(self._reader, living(process)))
         if seen.process is not process or seen.blocked is not waiters.blocked:
             regroup(seen, process, waiters.blocked, is_first=is_first)
         if waiters.is_denied and not seen.refusal[0]:
@@ -132,7 +133,7 @@ class LocksReader:
         if unknown and (seen.maps_tick is None or self._tick - seen.maps_tick >= MAPS_TICKS):
             seen.maps_tick = self._tick
             try:
-                regions = shared_regions(self._reader.read_most(seen.process.pid, "maps", MOST_MAPS_BYTES))
+                regions = shared_regions(self._reader.read_most(living(seen.process), "maps", MOST_MAPS_BYTES))
             except (DeniedError, GoneError, ThreadtopError, OSError):
                 regions = []
             seen.shared |= {address: place(regions, address) for address in unknown}
@@ -145,7 +146,7 @@ class LocksReader:
         if seen.refusal[0] and self._tick < seen.retry:
             return
         try:
-            memory = Memory(self._reader, seen.process.pid)
+            memory = Memory(self._reader, seen.process.pid, living(seen.process))
         except DeniedError:
             self._refuse(seen)
             forget_owners(seen)
