@@ -33,7 +33,7 @@ def facts() -> ThreadFacts:
         call=BlockedOn("epoll_wait", 11, "anon_inode:[eventpoll]", is_forever=True),
         program_counter=Place(0x7F00301086C6, "libc.so.6", 0x12E6C6, "epoll_wait", 0x56),
         stack_pointer=0x7FFC00023E00,
-        stack=StackRegion(0x7FFC00000000, 0x7FFC00024000, 0x200, "[stack]", 8 << 20),
+        stack=StackRegion(0x7FFC00000000, 0x7FFC00024000, 0x200, "[stack]", 8 << 20, 24 << 10),
         lock_place=None,
         kernel_stack=None,
         io={"read_bytes": 4096, "write_bytes": 1 << 20, "syscr": 812, "syscw": 44},

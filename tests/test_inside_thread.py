@@ -16,6 +16,7 @@ from threadtop.errors import DeniedError, GoneError
 from threadtop.inside.asked import Asked
 from threadtop.inside.thread import Place, StackRegion, ThreadFacts, ThreadReader
 from threadtop.procfs import maps
+from threadtop.sample import PAGE_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,6 +151,25 @@ def test_a_futex_by_the_name_of_its_variable(scene: Scene) -> None:
     on_stack = STACK + 0x10
     scene.write("syscall", line(202, on_stack, 0x80))
     assert scene.facts().lock_place == Place(on_stack)
+
+
+def test_what_of_the_stack_was_touched(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pages that are in memory or swap, by the piece of pagemap that tells of them; denied by which rule."""
+    untouched, present, swapped = b"\0" * 8, b"\0" * 7 + b"\x81", b"\1" * 7 + b"\x40"
+    with open(f"{scene.proc.root}/{PID}/pagemap", "wb") as file:
+        os.pwrite(file.fileno(), untouched + present * 2 + swapped + present * 9, STACK_END // PAGE_BYTES * 8 - 32)
+    stack = scene.facts().stack
+    assert stack is not None
+    assert stack.touched_bytes == 3 * PAGE_BYTES
+    assert scene.reader.reads["pagemap"] == 1
+
+    def refuse(_pid: int, name: str, _offset: int, _size: int) -> bytes:
+        raise DeniedError(name)
+
+    monkeypatch.setattr(scene.reader, "read_part", refuse)
+    facts = scene.facts()
+    assert facts.stack == stack._replace(touched_bytes=None)
+    assert {denial.what for denial in facts.denials} == {"pagemap"}
 
 
 def test_the_main_threads_stack_grows(scene: Scene) -> None:

@@ -319,6 +319,24 @@ def test_a_stack_that_is_nearly_full(used_bytes: int, role: str) -> None:
     assert entries(made(facts(stack=growing)), "stack")["stack_used_bytes"].role == role
 
 
+@pytest.mark.parametrize(
+    ("size", "touched_bytes", "denied", "shown", "note"),
+    [
+        (8 << 20, 8192, (), "8.0K of 8.0M", "in memory or swap"),
+        (64 << 20, 8192, (), "8.0K of the upper 32.0M", "in memory or swap"),
+        (8 << 20, None, (Denial("pagemap", "a rule"),), "-", "may not be read: see below"),
+        (8 << 20, None, (), "-", "this kernel has no pagemap"),
+    ],
+)
+def test_what_of_a_stack_was_touched(
+    size: int, touched_bytes: int | None, denied: tuple[Denial, ...], shown: str, note: str
+) -> None:
+    """As much as was counted of as much as was looked at; where that is not known it is said why."""
+    stack = StackRegion(0x10000, 0x10000 + size, 0x100, touched_bytes=touched_bytes)
+    entry = entries(made(facts(stack=stack, denials=denied)), "stack")["stack_touched_bytes"]
+    assert (entry.shown, entry.value, entry.note) == (shown, touched_bytes, note)
+
+
 def test_masks() -> None:
     """What is blocked, or what is not where that is shorter; KILL and STOP never are."""
     assert mask_words(None) == "-"

@@ -174,7 +174,6 @@ def test_its_stack(program: Program) -> None:
     """The one that took a MiB of it is that deep; the region is the mapping that holds its pointer."""
     shown = pane("thread", program.pid, "--tid", str(program.threads["sleeps"].tid))["stack"]
     assert DEEP_BYTES < shown["stack_used_bytes"] < DEEP_BYTES + 65_536
-    assert shown["stack_touched_bytes"] is None
     holding = [
         (first, last)
         for first, last in re.findall(
@@ -184,6 +183,9 @@ def test_its_stack(program: Program) -> None:
     ]
     ((first, last),) = holding
     assert shown["stack_bytes"] == int(last, 16) - int(first, 16)
+    smaps = Path(f"/proc/{program.pid}/smaps").read_text(encoding="utf-8").partition(f"\n{first}-{last} ")[2]
+    (resident,), (swapped,) = (re.findall(rf"^{key}: +(\d+) kB", smaps, re.MULTILINE)[:1] for key in ("Rss", "Swap"))
+    assert shown["stack_touched_bytes"] == (int(resident) + int(swapped)) * 1024 > 0
 
 
 def test_how_it_is_scheduled(program: Program) -> None:

@@ -31,7 +31,7 @@ MOST_MAPS_BYTES: Final = 8 << 20
 MOST_MAPS: Final = 2000  # mappings that are parsed where no stack pointer is known
 SMAPS_S: Final = 0.02  # of CPU time, where pagemap does not say
 _MOST_STACK_BYTES: Final = 1 << 30  # larger ones are no stacks
-_MOST_PAGES: Final = 8192  # of one stack that are counted, from its upper end, where it begins
+MOST_TOUCHED_BYTES: Final = 32 << 20  # of one stack whose pages are counted, from its upper end, where it begins
 _STACK_BYTES: Final = 8 << 20  # of a thread, where nobody chose another size (pthread_create(3))
 
 
@@ -175,19 +175,14 @@ class StackReader:
         """What is in memory or swap of each, as far as it is known."""
         found = []
         for one in stacks:
-            raw = self._pages(access, one)
-            if not raw:
+            try:
+                touched = touched_bytes(self._reader, access.where, one)
+            except (DeniedError, GoneError, ThreadtopError, OSError):
+                touched = None  # a kernel without it, or one that denies it (4.0 and 4.1)
+            if touched is None:
                 return self._by_smaps(access.pid, tid, stacks)
-            found.append(pagemap.touched(raw) * PAGE_BYTES)
+            found.append(touched)
         return found
-
-    def _pages(self, access: Access, stack: maps.Mapping) -> bytes | None:
-        pages = min(_MOST_PAGES, stack.size_bytes // PAGE_BYTES)
-        offset = (stack.end // PAGE_BYTES - pages) * pagemap.ENTRY_BYTES
-        try:
-            return self._reader.read_part(access.where, "pagemap", offset, pages * pagemap.ENTRY_BYTES)
-        except (DeniedError, GoneError, ThreadtopError, OSError):
-            return None  # a kernel without it, or one that denies it (4.0 and 4.1)
 
     def _by_smaps(self, pid: int, tid: int, stacks: Sequence[maps.Mapping]) -> list[int]:
         blocks = smaps.Blocks()
@@ -204,6 +199,17 @@ class StackReader:
             pass
         usages = [blocks.found[one.start] for one in stacks if one.start in blocks.found]
         return [usage.rss_bytes + usage.swap_bytes for usage in usages]
+
+
+def touched_bytes(reader: ProcReader, task: int, stack: maps.Mapping) -> int | None:
+    """What of a stack is in memory or swap (``pagemap`` of ``task``), of its upper MOST_TOUCHED_BYTES; None not known.
+
+    Raises GoneError or DeniedError.
+    """
+    pages = min(MOST_TOUCHED_BYTES, stack.size_bytes) // PAGE_BYTES
+    offset = (stack.end // PAGE_BYTES - pages) * pagemap.ENTRY_BYTES
+    raw = reader.read_part(task, "pagemap", offset, pages * pagemap.ENTRY_BYTES)
+    return pagemap.touched(raw) * PAGE_BYTES if raw else None
 
 
 def _some(items: Sequence[_Item]) -> Sequence[_Item]:

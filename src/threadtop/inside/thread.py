@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.inside.access import Access
+from threadtop.inside.footprint import touched_bytes
 from threadtop.inside.symbols import Symbols
 from threadtop.procfs import maps, parse, syscalls
 from threadtop.sample import living
@@ -44,7 +45,8 @@ class StackRegion(NamedTuple):
     """The mapping that the stack pointer is in; ``used_bytes`` from there to its upper end.
 
     ``name`` is that of the mapping, "" where it is anonymous.  ``most_bytes`` is how far it may grow: the limit of
-    the main thread's, None where it does not grow.
+    the main thread's, None where it does not grow.  ``touched_bytes`` are in memory or swap, as in
+    footprint.touched_bytes.
     """
 
     start: int
@@ -52,6 +54,7 @@ class StackRegion(NamedTuple):
     used_bytes: int
     name: str = ""
     most_bytes: int | None = None
+    touched_bytes: int | None = None
 
 
 class ThreadFacts(NamedTuple):
@@ -235,7 +238,9 @@ class _Where(NamedTuple):
             soft = limits.get("Max stack size", ("", "", ""))[0]
             most = int(soft) if soft.isdigit() else None
         name = parse.decode(maps.base_name(mapping.path))
-        return StackRegion(mapping.start, mapping.end, mapping.end - pointer, name, most)
+        access = self.access
+        touched = access.attempt("pagemap", lambda: touched_bytes(access.reader, access.where, mapping))
+        return StackRegion(mapping.start, mapping.end, mapping.end - pointer, name, most, touched)
 
 
 def _with_target(access: Access, tid: int, blocked: BlockedOn) -> BlockedOn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from threadtop import bars, text, time_rows, waits
+from threadtop.inside.footprint import MOST_TOUCHED_BYTES
 from threadtop.inside.thread import ThreadFacts
 from threadtop.procfs import signals
 from threadtop.sample import TICK_NS
@@ -16,6 +17,7 @@ from threadtop.snapshot import POLICIES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from threadtop.inside.thread import StackRegion
     from threadtop.sheets.sheet import Subject
     from threadtop.snapshot import ThreadRow
 
@@ -248,9 +250,20 @@ def _stack(facts: ThreadFacts) -> Iterator[Entry]:
         note = f"{used_pct:.0f} %, {note}" if used_pct >= 1 else note
         role = "r" if used_pct >= _FULL_PCT else " "
         yield Entry("stack_used_bytes", text.size(stack.used_bytes), stack.used_bytes, note, role)
-        yield Entry("stack_touched_bytes", text.UNKNOWN, None, "only smaps tells: the Memory pane measures it")
+        yield _touched(facts, stack)
     pointer = facts.stack_pointer
     yield Entry("stack_pointer", f"{pointer:#x}" if pointer else text.UNKNOWN, pointer, why)
+
+
+def _touched(facts: ThreadFacts, stack: StackRegion) -> Entry:
+    touched, size = stack.touched_bytes, stack.end - stack.start
+    if touched is None:
+        is_denied = any(denial.what == "pagemap" for denial in facts.denials)
+        why = "may not be read: see below" if is_denied else "this kernel has no pagemap"
+        return Entry("stack_touched_bytes", text.UNKNOWN, None, why)
+    part = "" if size <= MOST_TOUCHED_BYTES else "the upper "
+    shown = f"{text.size(touched)} of {part}{text.size(min(size, MOST_TOUCHED_BYTES))}"
+    return Entry("stack_touched_bytes", shown, touched, "in memory or swap")
 
 
 def _io(facts: ThreadFacts) -> Iterator[Entry]:

@@ -224,8 +224,9 @@ TERMS: Final = by_key(
     Term(
         "stack_touched_bytes",
         "touched",
-        "What of the stack was used at some time and is memory now. It is not read here: it costs the process a pause.",
-        "/proc/PID/smaps, in the Memory pane",
+        "What of the stack was used at some time and is memory now, or in swap. The rest of what it reserves costs "
+        "nothing; of one larger than 32 MiB the upper end is counted, where it begins.",
+        "/proc/PID/pagemap",
     ),
     Term(
         "stack_pointer",
