@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ProtectionFacts(NamedTuple):
-    """``status`` as in parse.parse_status; ``label`` of the security module, ``login_uid``: None not known.
+    """``status`` as in parse.parse_status; ``label`` of the security module, ``login_uid``: None not known, or none.
 
     ``is_dumpable``: whether its files belong to its own user: to root where it is not dumpable (proc(5)); None of
     root's own processes, of which that cannot be told, and of one without memory.

@@ -203,7 +203,7 @@ def _confinement(facts: ProtectionFacts) -> list[Entry]:
             {"0": "off", "1": "strict", "2": "filter"}.get(status.get("Seccomp", "")),
             f"{filters} filters" if filters not in {"", "0"} else "",
         ),
-        Entry("label", facts.label or "-", facts.label),
+        _label(facts),
         Entry(
             "dumpable",
             {True: "yes", False: "no: only root may read its memory", None: "-"}[facts.is_dumpable],
@@ -219,6 +219,14 @@ def _confinement(facts: ProtectionFacts) -> list[Entry]:
         ),
         _flag("core_dumping", status.get("CoreDumping")),
     ]
+
+
+def _label(facts: ProtectionFacts) -> Entry:
+    if facts.label:
+        return Entry("label", facts.label, facts.label)
+    if any(denial.what == "attr/current" for denial in facts.denials):
+        return Entry("label", "-", None, "may not be read: see below")
+    return Entry("label", "none", None, "no security module keeps one")
 
 
 def _not_told(status: Mapping[str, str]) -> str:

@@ -1,0 +1,60 @@
+"""The Protection pane's sheet by values: what is none, what may not be read, what is not told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import scripted
+import scripted_protection
+from threadtop.inside.asked import Denial
+from threadtop.sheets import protection
+from threadtop.sheets.sheet import Subject
+
+if TYPE_CHECKING:
+    from threadtop.sheets.sheet import Entry
+
+DENIED = (Denial("attr/current", "a rule"),)
+
+
+def entries(section: str, **facts: object) -> dict[str, Entry]:
+    """The entries of a section by key, some facts changed."""
+    shot = scripted.ticks(1)[0]
+    made = protection.sheet(
+        Subject(shot, shot.processes[scripted.GUNICORN], scripted_protection.facts()._replace(**facts))
+    )
+    return {entry.key: entry for one in made.sections if one.key == section for entry in one.entries}
+
+
+@pytest.mark.parametrize(
+    ("label", "denials", "shown", "value", "note"),
+    [
+        ("docker-default (enforce)", (), "docker-default (enforce)", "docker-default (enforce)", ""),
+        (None, DENIED, "-", None, "may not be read: see below"),
+        (None, (), "none", None, "no security module keeps one"),
+        ("", (), "none", None, "no security module keeps one"),
+    ],
+)
+def test_the_label(
+    label: str | None, denials: tuple[Denial, ...], shown: str, value: str | None, note: str
+) -> None:
+    """One that may not be read differs from none: without a security module there is no label."""
+    entry = entries("confinement", label=label, denials=denials)["label"]
+    assert (entry.shown, entry.value, entry.note) == (shown, value, note)
+
+
+@pytest.mark.parametrize(
+    ("is_dumpable", "memory", "shown", "note"),
+    [
+        (True, {"VmSize": "9 kB"}, "yes", ""),
+        (False, {"VmSize": "9 kB"}, "no: only root may read its memory", ""),
+        (None, {"VmSize": "9 kB"}, "-", "of root's processes that cannot be told"),
+        (None, {}, "-", "it has no memory of its own"),
+    ],
+)
+def test_dumpable(*, is_dumpable: bool | None, memory: dict[str, str], shown: str, note: str) -> None:
+    """Where it cannot be told, why."""
+    status = {**scripted_protection.STATUS, **memory}
+    entry = entries("confinement", status=status, is_dumpable=is_dumpable)["dumpable"]
+    assert (entry.shown, entry.value, entry.note) == (shown, is_dumpable, note)
