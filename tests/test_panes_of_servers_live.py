@@ -93,7 +93,7 @@ def test_overview(target: Target) -> None:
         **{name: counted[name] for name in ("read_bytes", "write_bytes")},
     }.items():
         assert io_before[key] <= value <= io_after[key], key
-    groups = {line.split(":", 2)[1]: line.split(":", 2)[2] for line in target.file("cgroup").splitlines()}
+    groups = {line.split(":", 2)[1] or "v2": line.split(":", 2)[2] for line in target.file("cgroup").splitlines()}
     assert shown["confinement"]["cgroup"] == groups
     spaces = shown["confinement"]["namespaces"]
     assert spaces == {name: os.readlink(f"/proc/{pid}/ns/{name}") for name in spaces}

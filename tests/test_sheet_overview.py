@@ -170,8 +170,40 @@ def test_a_group_without_limits() -> None:
     assert (found["group_tasks"].shown, found["group_tasks"].note) == ("1,234", "no limit")
     assert "group_memory_high" not in found
     entry = confined(limits=Limits())["group_memory"]
-    assert (entry.shown, entry.note) == ("-", "")
+    assert entry.shown == "-"
     assert entry.value == {"own_bytes": None, "used_bytes": None, "limit_bytes": None, "path": None}
+
+
+@pytest.mark.parametrize(
+    ("cgroups", "note"),
+    [
+        ({}, "it is in no group that counts this"),
+        ({"cpu": "/"}, "it is in no group that counts this"),
+        ({"": "/"}, "the root group is not counted"),
+        ({"": "/web", "pids": "/"}, "the root group is not counted"),
+        ({"": "/web"}, "the controller pids is not on for its group"),
+        ({"": "/../web"}, "its group is outside of our cgroup namespace"),
+    ],
+)
+def test_why_a_group_is_not_counted(cgroups: dict[str, str], note: str) -> None:
+    """The kernel counts no root group, and others only where the controller is on."""
+    entry = confined(limits=Limits(), cgroups=cgroups)["group_tasks"]
+    assert (entry.shown, entry.note) == ("-", note)
+
+
+@pytest.mark.parametrize(
+    ("cgroups", "shown", "value"),
+    [
+        ({}, "-", {}),
+        ({"": "/web"}, "/web", {"v2": "/web"}),
+        ({"": "/", "cpu": "/", "pids": "/"}, "/ (cpu,pids,v2)", {"v2": "/", "cpu": "/", "pids": "/"}),
+        ({"": "/web", "cpu": "/"}, "/web (v2), / (cpu)", {"v2": "/web", "cpu": "/"}),
+    ],
+)
+def test_groups(cgroups: dict[str, str], shown: str, value: dict[str, str]) -> None:
+    """The hierarchy of version 2 has no controller's name, but its own, which is left out where it is the only one."""
+    entry = confined(cgroups=cgroups)["cgroup"]
+    assert (entry.shown, entry.value) == (shown, value)
 
 
 def test_slowed_down_before_the_limit() -> None:

@@ -36,9 +36,7 @@ def entries(section: str, **facts: object) -> dict[str, Entry]:
         ("", (), "none", None, "no security module keeps one"),
     ],
 )
-def test_the_label(
-    label: str | None, denials: tuple[Denial, ...], shown: str, value: str | None, note: str
-) -> None:
+def test_the_label(label: str | None, denials: tuple[Denial, ...], shown: str, value: str | None, note: str) -> None:
     """One that may not be read differs from none: without a security module there is no label."""
     entry = entries("confinement", label=label, denials=denials)["label"]
     assert (entry.shown, entry.value, entry.note) == (shown, value, note)

@@ -13,7 +13,7 @@ from threadtop.sheets.sheet import NOT_YET, Entry, Link, Section, Sheet
 from threadtop.snapshot import POLICIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from threadtop.cgroups import Bound
     from threadtop.sheets.sheet import Subject
@@ -188,11 +188,7 @@ def _accounting(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
 
 
 def _confinement(facts: OverviewFacts) -> Iterator[Entry]:
-    by_path: dict[str, list[str]] = {}
-    for controller, path in facts.cgroups.items():
-        by_path.setdefault(path, []).append(controller)
-    shown = ", ".join(f"{path} ({','.join(sorted(names))})" if any(names) else path for path, names in by_path.items())
-    yield Entry("cgroup", shown or text.UNKNOWN, dict(facts.cgroups))
+    yield _groups(facts.cgroups)
     quota = facts.quota
     if quota is None:
         yield Entry("quota_cores", "none", None)
@@ -217,26 +213,48 @@ def _confinement(facts: OverviewFacts) -> Iterator[Entry]:
     yield _known("seccomp", seccomp)
 
 
+def _groups(cgroups: Mapping[str, str]) -> Entry:
+    """Its groups by path, with their controllers where there is more than the one hierarchy of version 2."""
+    named = {controller or "v2": path for controller, path in cgroups.items()}
+    by_path: dict[str, list[str]] = {}
+    for controller, path in named.items():
+        by_path.setdefault(path, []).append(controller)
+    is_one = named.keys() <= {"v2"}
+    shown = (path if is_one else f"{path} ({','.join(sorted(names))})" for path, names in by_path.items())
+    return Entry("cgroup", ", ".join(shown) or text.UNKNOWN, named)
+
+
 def _limits(facts: OverviewFacts) -> Iterator[Entry]:
     """Memory and tasks of its cgroup, beside the limits with least room left."""
-    limits, own = facts.limits, facts.cgroups.values()
+    limits, own = facts.limits, facts.cgroups
     yield _bounded("group_memory", limits.memory_bytes, limits.memory_max, own, is_size=True)
     if limits.memory_high is not None:
         yield _bounded("group_memory_high", limits.memory_bytes, limits.memory_high, own, is_size=True)
     yield _bounded("group_tasks", limits.tasks, limits.tasks_max, own, is_size=False)
 
 
-def _bounded(key: str, used: int | None, bound: Bound | None, paths: Iterable[str], *, is_size: bool) -> Entry:
-    """``used`` by the process's own group, whose paths these are, and a limit on that or on a group above it."""
+def _bounded(key: str, used: int | None, bound: Bound | None, paths: Mapping[str, str], *, is_size: bool) -> Entry:
+    """``used`` by the process's own group, one of ``paths``, and a limit on that or on a group above it."""
     unit, words = ("_bytes", text.size) if is_size else ("", text.thousands)
     value: dict[str, object] = {f"own{unit}": used, f"used{unit}": used, f"limit{unit}": None, "path": None}
     if bound is None:
-        return Entry(key, words(used), value, "no limit" if used is not None else "", role=".")
+        note = "no limit" if used is not None else _uncounted(paths, "memory" if is_size else "pids")
+        return Entry(key, words(used), value, note, role=".")
     value |= {f"used{unit}": bound.used, f"limit{unit}": bound.limit, "path": bound.path}
     is_near = bound.used is not None and bound.used >= bound.limit * _NEAR
-    is_own = any(path != "/" and bound.path.endswith(path) for path in paths)
+    is_own = any(path != "/" and bound.path.endswith(path) for path in paths.values())
     note = "" if is_own else f"the limit of {bound.path}, of which its own group uses {words(used)}"
     return Entry(key, f"{words(bound.used)} of {words(bound.limit)}", value, note, role="r" if is_near else " ")
+
+
+def _uncounted(paths: Mapping[str, str], controller: str) -> str:
+    """Why it is not known what a group uses."""
+    path = paths.get(controller, paths.get(""))
+    if path is None:
+        return "it is in no group that counts this"
+    if ".." in path.split("/"):
+        return "its group is outside of our cgroup namespace"
+    return "the root group is not counted" if path == "/" else f"the controller {controller} is not on for its group"
 
 
 def _container(facts: OverviewFacts, own: Sequence[str]) -> Entry:
