@@ -60,7 +60,7 @@ def test_overview(target: Target) -> None:
     pid, identity, memory = target.pid, shown["identity"], shown["memory"]
     user, ppid, session, group, nice = ps(pid, "user:40", "ppid", "sess", "pgid", "ni")
     assert identity["pid"] == pid
-    assert identity["user"] == user
+    assert (identity["user"], identity["uid"]) == (user, int(target.status("Uid").split()[1]))
     assert (identity["ppid"], identity["session"]) == (int(ppid), {"session": int(session), "pgrp": int(group)})
     assert identity["executable"] == os.readlink(f"/proc/{pid}/exe")
     assert identity["directory"] == os.readlink(f"/proc/{pid}/cwd")
@@ -70,7 +70,7 @@ def test_overview(target: Target) -> None:
     assert shown["now"]["threads"]["count"] == sum(shown["now"]["threads"]["states"].values()) == len(target.tids())
     for key, name, file in (
         ("rss_bytes", "VmRSS", "status"), ("vsize_bytes", "VmSize", "status"), ("swap_bytes", "VmSwap", "status"),
-        ("stack_bytes", "VmStk", "status"), ("pss_bytes", "Pss", "smaps_rollup"),
+        ("stack_bytes", "VmStk", "status"), ("pss_bytes", "Pss", "smaps_rollup"), ("peak_bytes", "VmHWM", "status"),
     ):  # fmt: skip
         assert memory[key] == pytest.approx(target.kib(name, file), rel=CLOSE), key
     private = target.kib("Private_Clean", "smaps_rollup") + target.kib("Private_Dirty", "smaps_rollup")
@@ -81,13 +81,16 @@ def test_overview(target: Target) -> None:
     scheduling, counted = shown["scheduling"], shown["accounting"]
     assert scheduling["affinity"] == target.status("Cpus_allowed_list")
     assert scheduling["memory_nodes"] == target.status("Mems_allowed_list")
-    assert scheduling["priority"] == {"priority": int(before[15]), "nice": int(nice)}
+    assert scheduling["priority"] == {"priority": int(before[15]), "nice": int(nice), "rt_priority": int(before[37])}
     assert scheduling["policy"] == POLICIES[os.sched_getscheduler(pid)]
     assert int(before[7]) <= counted["faults"]["minor"] <= int(after[7])
     assert int(before[9]) <= counted["faults"]["major"] <= int(after[9])
     for keys, place in (("cpu_s", 11), ("children_cpu_s", 13)):
         least, most = (sum(map(int, stat[place : place + 2])) / TICKS for stat in (before, after))
         assert least - 0.02 <= counted[keys] <= most + 0.02
+    for key, place in (("user_s", 11), ("system_s", 12)):
+        assert int(before[place]) / TICKS - 0.02 <= counted[key] <= int(after[place]) / TICKS + 0.02
+    assert shown["now"].keys() >= {"user_pct", "system_pct"}
     for key, value in {
         **counted["io_calls"],
         **{name: counted[name] for name in ("read_bytes", "write_bytes")},
@@ -320,6 +323,8 @@ def test_children(target: Target) -> None:
             row = rows[int(line[0])]
             assert row["threads"] == int(line[2])
             assert row["process"].startswith(line[3][:15])
+            assert row["ppid"] == int(line[1])
+            assert row["depth"] == rows[row["ppid"]]["depth"] + 1
 
 
 def _above(pid: int, parents: dict[int, int]) -> list[int]:

@@ -12,7 +12,7 @@ from threadtop.cgroups import Bound, Limits
 from threadtop.inside.footprint import Stacks
 from threadtop.inside.siblings import Sibling, Siblings
 from threadtop.procfs.smaps import Usage
-from threadtop.sheets import overview
+from threadtop.sheets import BY_NAME, document, overview
 from threadtop.sheets.sheet import Subject
 
 if TYPE_CHECKING:
@@ -136,6 +136,25 @@ def test_a_session_outside_of_our_namespace() -> None:
     assert entries("identity")["session"].note == ""
     stat = scripted_overview.STAT._replace(session=0, pgrp=0)
     assert entries("identity", stat=stat)["session"].note == "0 is outside of our pid namespace"
+
+
+def test_json_has_what_the_notes_say() -> None:
+    """The peak, the uid, modes of CPU, and a real-time priority: by keys beside those of the fields."""
+    shot = scripted.ticks(2)[-1]
+    row = shot.processes[scripted.GUNICORN]
+    leader = row.threads[row.pid]._replace(policy=2, rt_priority=3)
+    row = row._replace(user_pct=1.256, system_pct=2.0, uid=33, threads={**row.threads, row.pid: leader})
+    facts = scripted_overview.facts()
+    status = {**facts.status, "VmHWM": "900 kB"}
+    stat = scripted_overview.STAT._replace(utime_ticks=150, stime_ticks=25)
+    subject = Subject(shot, row, facts._replace(status=status, stat=stat))
+    shown = document.document(BY_NAME["overview"], subject, overview.sheet(subject))
+    assert (shown["identity"]["user"], shown["identity"]["uid"]) == (row.user, 33)
+    assert (shown["now"]["user_pct"], shown["now"]["system_pct"]) == (1.26, 2.0)
+    assert shown["memory"]["peak_bytes"] == 900 << 10
+    assert shown["scheduling"]["policy"] == "rr"
+    assert shown["scheduling"]["priority"]["rt_priority"] == 3
+    assert (shown["accounting"]["user_s"], shown["accounting"]["system_s"]) == (1.5, 0.25)
 
 
 # -- confinement -------------------------------------------------------------------------------------------------

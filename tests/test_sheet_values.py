@@ -310,6 +310,10 @@ def test_the_tree_of_a_process() -> None:
     assert [len(record.cells[0]) - len(record.cells[0].lstrip()) for record in found] == [0, 2, 4, 6, 8, 6]
     assert found[2].link is None
     assert found[3].link is not None
+    table = sheet.sections[1].table
+    assert table is not None
+    told = [(row["pid"], row["ppid"], row["depth"]) for row in table.data or () if isinstance(row, dict)]
+    assert told == [(1, 0, -2), (5, 1, -1), (9, 5, 0), (11, 9, 1), (20, 11, 2), (12, 9, 1)]
     looped = children.sheet(Subject(shot, shot.processes[30], ChildrenFacts((), is_cut=False)))
     assert [record.identity for record in records(looped, "processes")] == [31, 30]
 

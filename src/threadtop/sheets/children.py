@@ -114,6 +114,15 @@ def sheet(subject: Subject) -> Sheet:
         Column("threads", 7, right=True),
         Column("command", is_spare=True),
     )
+    own = line.index(pid)
+    data = [
+        {
+            **dict(zip((column.key for column in columns), record.values, strict=True)),
+            "ppid": node.ppid,
+            "depth": depth - own,  # of the process itself 0, its parent's -1
+        }
+        for record, (depth, node) in zip(records, rows, strict=False)
+    ]
     notes = ("attached: the others' run-queue wait is not read; Enter reads one, too",) if facts.relatives else ()
     cut = ("there are more: the rest is left out",) if facts.is_cut else ()
     return Sheet(
@@ -122,7 +131,7 @@ def sheet(subject: Subject) -> Sheet:
             Section(
                 "processes",
                 "Above and below",
-                table=Table(columns, records, total=len(rows) if len(rows) > MOST else None),
+                table=Table(columns, records, total=len(rows) if len(rows) > MOST else None, data=data),
                 notes=(*notes, *cut),
             ),
         )

@@ -22,7 +22,11 @@ def document(kind: Kind, subject: Subject, sheet: Sheet) -> dict[str, Any]:
     if subject.tid:
         shown["tid"] = subject.tid
     for section in sheet.sections:
-        entries = {entry.key: _plain(entry.value) for entry in section.entries}
+        entries = {
+            key: _plain(value)
+            for entry in section.entries
+            for key, value in ((entry.key, entry.value), *entry.more.items())
+        }
         if section.table is None:
             shown[section.key] = entries
             continue

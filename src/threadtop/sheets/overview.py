@@ -73,7 +73,8 @@ def _identity(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
     yield _known("directory", facts.directory)
     if facts.root not in {None, "/"}:
         yield _known("root", facts.root)
-    yield Entry("user", row.user, row.user, f"uid {row.uid}" if row.uid is not None else "")
+    uid = f"uid {row.uid}" if row.uid is not None else ""
+    yield Entry("user", row.user, row.user, uid, more={"uid": row.uid})
     parent = subject.snapshot.processes.get(row.ppid)
     name = parent.process if parent is not None else facts.parent
     shown = f"{row.ppid}  {name}" if name is not None else str(row.ppid)
@@ -105,7 +106,8 @@ def _now(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
         }
         yield Entry("churn", shown, value, f"in {coming.seconds:.0f} s: {text.rate(rate)}/s")
     modes = f"user {text.percent(row.user_pct)}, system {text.percent(row.system_pct)}"
-    yield Entry("cpu_pct", f"{text.percent(row.cpu_pct)} %", _rounded(row.cpu_pct), modes, role="b")
+    split = {"user_pct": _rounded(row.user_pct), "system_pct": _rounded(row.system_pct)}
+    yield Entry("cpu_pct", f"{text.percent(row.cpu_pct)} %", _rounded(row.cpu_pct), modes, role="b", more=split)
     role = "w" if (row.wait_pct or 0) >= _MUCH_PCT else " "
     yield Entry("wait_pct", f"{text.percent(row.wait_pct)} %", _rounded(row.wait_pct), role=role)
     switches = {"vol_per_s": _rounded(row.vol_per_s), "invol_per_s": _rounded(row.invol_per_s)}
@@ -131,7 +133,8 @@ def _memory(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
     peak = _kib(status, "VmHWM")
     rss = subject.process.rss_bytes or _kib(facts.status, "VmRSS") or 0  # a main thread that has ended has none
     vsize = subject.process.vsize_bytes or _kib(facts.status, "VmSize") or 0
-    yield Entry("rss_bytes", text.size(rss), rss, f"at most {text.size(peak)} so far" if peak else "", role="b")
+    at_most = f"at most {text.size(peak)} so far" if peak else ""
+    yield Entry("rss_bytes", text.size(rss), rss, at_most, role="b", more={"peak_bytes": peak})
     age = f"measured {text.duration(facts.usage_age_s)} ago" if usage is not None else ""
     yield Entry("pss_bytes", text.size(usage.pss_bytes if usage else None), usage.pss_bytes if usage else None, age)
     yield Entry("uss_bytes", text.size(usage.uss_bytes if usage else None), usage.uss_bytes if usage else None)
@@ -154,7 +157,8 @@ def _scheduling(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
     policy = POLICIES.get(leader.policy, str(leader.policy)) if leader is not None else None
     real_time = f", real-time priority {leader.rt_priority}" if leader is not None and leader.rt_priority else ""
     yield Entry("policy", f"{policy or text.UNKNOWN}{real_time}", policy, "main thread")
-    value = {"priority": row.priority, "nice": row.nice}
+    rt_priority = leader.rt_priority if leader is not None else None
+    value = {"priority": row.priority, "nice": row.nice, "rt_priority": rt_priority}
     yield Entry("priority", f"{text.priority(row.priority)}, nice {text.count(row.nice)}", value)
     yield _known("affinity", facts.status.get("Cpus_allowed_list"))
     yield _known("memory_nodes", facts.status.get("Mems_allowed_list"))
@@ -166,9 +170,9 @@ def _accounting(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
     if stat is not None:
         user, system = stat.utime_ticks * TICK_NS, stat.stime_ticks * TICK_NS
         modes = f"user {text.cpu_time(user)}, system {text.cpu_time(system)}"
-        yield Entry(
-            "cpu_s", text.cpu_time(row.cpu_ns), _rounded(row.cpu_ns / 1e9 if row.cpu_ns is not None else None), modes
-        )
+        total_s = _rounded(row.cpu_ns / 1e9 if row.cpu_ns is not None else None)
+        split = {"user_s": _rounded(user / 1e9), "system_s": _rounded(system / 1e9)}
+        yield Entry("cpu_s", text.cpu_time(row.cpu_ns), total_s, modes, more=split)
     if more is not None:
         children = (more.children_utime_ticks + more.children_stime_ticks) * TICK_NS
         yield Entry("children_cpu_s", text.cpu_time(children), _rounded(children / 1e9))

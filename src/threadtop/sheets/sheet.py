@@ -5,10 +5,11 @@ Text in a sheet is as other programs chose it: it is made harmless where it is r
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from threadtop.history import History
     from threadtop.inside.asked import Denial
@@ -38,6 +39,7 @@ class Entry(NamedTuple):
     """One field: the key of its Term, as text, as data for JSON (None: not known), a word beside it.
 
     ``roles`` are those of each cell of ``shown``, for a drawing: it is plain ASCII or blocks, and fits a line.
+    ``more`` is data of the note by further keys.
     """
 
     key: str
@@ -47,6 +49,7 @@ class Entry(NamedTuple):
     role: str = " "
     link: Link | None = None
     roles: str = ""
+    more: Mapping[str, object] = MappingProxyType({})
 
 
 class Column(NamedTuple):

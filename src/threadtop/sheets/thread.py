@@ -123,7 +123,8 @@ def _time(subject: Subject, row: ThreadRow, facts: ThreadFacts) -> Iterator[Entr
         else:
             yield Entry("history", text.UNKNOWN, None)
     modes = f"user {text.percent(row.user_pct)}, system {text.percent(row.system_pct)}"
-    yield Entry("cpu_pct", f"{text.percent(row.cpu_pct)} %", _rounded(row.cpu_pct), modes, role="b")
+    split = {"user_pct": _rounded(row.user_pct), "system_pct": _rounded(row.system_pct)}
+    yield Entry("cpu_pct", f"{text.percent(row.cpu_pct)} %", _rounded(row.cpu_pct), modes, role="b", more=split)
     is_much = (row.wait_pct or 0) >= _MUCH_PCT
     yield Entry("wait_pct", f"{text.percent(row.wait_pct)} %", _rounded(row.wait_pct), role="w" if is_much else " ")
     if share is not None and share.blocked:
