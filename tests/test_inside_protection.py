@@ -31,6 +31,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProcReader:
     """A process."""
     proc = FakeProc(tmp_path, monkeypatch)
     proc.process(PID, 1)
+    proc.process(77, 1, b"gdb")
     return proc.reader(descriptors=0)
 
 
@@ -42,8 +43,11 @@ def read(
     uid: int = OTHER,
 ) -> ProtectionFacts:
     """The facts where these are the files; what is not among them is not there."""
+    read = reader.read
 
-    def content(_pid: int | str, name: str) -> bytes:
+    def content(pid: int | str, name: str) -> bytes:
+        if pid != PID:
+            return read(pid, name)
         found = files.get(name, GoneError)
         if isinstance(found, type):
             raise found(name)
@@ -55,12 +59,11 @@ def read(
 
     monkeypatch.setattr(reader, "read", content)
     monkeypatch.setattr(os, "stat", stat)
-    others = (process_sample(PID, uid=uid), process_sample(77, name="gdb"))
-    return ProtectionReader(reader).read(ASKED, sample(1.0, *others))
+    return ProtectionReader(reader).read(ASKED, sample(1.0, process_sample(PID, uid=uid), is_whole=False))
 
 
 def test_what_its_files_say(reader: ProcReader, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fields of status as they are, the label without its end, the login, the tracer by name."""
+    """The fields of status as they are, the label without its end, the login, and a tracer's name, seen or not."""
     facts = read(reader, monkeypatch, FILES)  # type: ignore[arg-type]
     assert facts.status["CapEff"] == "0000000000000400"
     assert facts.status["Uid"].split() == ["0", "33", "33", "33"]

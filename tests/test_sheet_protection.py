@@ -43,6 +43,17 @@ def test_the_label(label: str | None, denials: tuple[Denial, ...], shown: str, v
 
 
 @pytest.mark.parametrize(
+    ("pid", "name", "shown", "value", "tracer_name"),
+    [("4211", "gdb", "4211 gdb", 4211, "gdb"), ("4211", "", "4211", 4211, None), ("0", "", "none", None, None)],
+)
+def test_the_tracer(pid: str, name: str, shown: str, value: int | None, tracer_name: str | None) -> None:
+    """By pid and name; none is not told as somebody called nobody."""
+    status = {**scripted_protection.STATUS, "TracerPid": pid}
+    entry = entries("confinement", status=status, tracer=name)["tracer"]
+    assert (entry.shown, entry.value, entry.more) == (shown, value, {"tracer_name": tracer_name})
+
+
+@pytest.mark.parametrize(
     ("is_dumpable", "memory", "shown", "note"),
     [
         (True, {"VmSize": "9 kB"}, "yes", ""),

@@ -98,6 +98,14 @@ def opened(reader: ProcReader, asked: Asked, sample: Sample) -> tuple[Access, di
     return access, status
 
 
+def name_of(reader: ProcReader, pid: int) -> str | None:
+    """The name of another process or thread, as its ``stat`` has it; None where there is none that is to be seen."""
+    try:
+        return parse.parse_stat(reader.read(pid, "stat")).name if pid else None
+    except (GoneError, DeniedError, OSError, ValueError, IndexError):
+        return None
+
+
 def _parsed(raw: bytes | None, parser: Callable[[bytes], _Result]) -> _Result | None:
     if raw is None:
         return None

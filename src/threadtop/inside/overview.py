@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import cgroups
 from threadtop.errors import DeniedError, GoneError
-from threadtop.inside.access import opened
+from threadtop.inside.access import name_of, opened
 from threadtop.inside.footprint import StackReader, Usages
 from threadtop.inside.siblings import Finder
 from threadtop.inside.thread import parse_numbers
@@ -122,7 +122,7 @@ class OverviewReader:
             directory=access.link("cwd"),
             root=access.link("root"),
             terminal=self._terminal(stat.tty_nr),
-            parent=self._name(stat.ppid) if stat.ppid not in sample.processes else None,
+            parent=name_of(self._reader, stat.ppid) if stat.ppid not in sample.processes else None,
             io=io,
             io_per_s=self._rates(io, sample.at_ns),
             usage=known.usage if known is not None else None,
@@ -165,13 +165,6 @@ class OverviewReader:
         if self._drivers is None:
             self._drivers = ttys.parse_drivers(self._reader.read_global("tty/drivers") or b"")
         return ttys.name(tty_nr, self._drivers)
-
-    def _name(self, pid: int) -> str | None:
-        """The name of another process; None where there is none that is to be seen."""
-        try:
-            return parse.parse_stat(self._reader.read(pid, "stat")).name if pid else None
-        except (GoneError, DeniedError, OSError, ValueError, IndexError):
-            return None
 
     # -- namespaces ----------------------------------------------------------------------------------
 

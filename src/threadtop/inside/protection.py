@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from threadtop.inside.access import opened
+from threadtop.inside.access import name_of, opened
 from threadtop.procfs import parse
 
 if TYPE_CHECKING:
@@ -43,13 +43,12 @@ class ProtectionReader:
         access, status = opened(self._reader, asked, sample)
         label = access.read("attr/current")
         login = access.parsed("loginuid", int)
-        tracer = sample.processes.get(int(status.get("TracerPid", "0") or 0))
         return ProtectionFacts(
             status=status,
             label=parse.decode(label.rstrip(b"\0\n")) if label else None,
             login_uid=login,
             is_dumpable=access.attempt("owner", lambda: self._is_dumpable(access.where, process.uid, status)),
-            tracer=tracer.name if tracer is not None else "",
+            tracer=name_of(self._reader, int(status.get("TracerPid", "0") or 0)) or "",
             denials=tuple(access.denials.values()),
         )
 

@@ -212,10 +212,11 @@ def _confinement(facts: ProtectionFacts) -> list[Entry]:
         ),
         Entry(
             "tracer",
-            f"{tracer} {facts.tracer}".rstrip() if tracer else "nobody",
+            f"{tracer} {facts.tracer}".rstrip() if tracer else "none",
             tracer or None,
             role="y" if tracer else " ",
             link=Link(tracer) if tracer else None,
+            more={"tracer_name": facts.tracer or None},
         ),
         _flag("core_dumping", status.get("CoreDumping")),
     ]
