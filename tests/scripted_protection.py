@@ -31,5 +31,7 @@ def facts() -> ProtectionFacts:
         login_uid=1000,
         is_dumpable=False,
         tracer="gdb",
+        users={0: "root", 33: "www-data", 1000: "anna"},
+        groups={4: "adm", 33: "www-data"},
         denials=(Denial("attr/current", "it is another user's process", "run threadtop as that user or as root"),),
     )

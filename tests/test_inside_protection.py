@@ -12,7 +12,7 @@ from builders import process_sample, sample
 from fakeproc import FakeProc
 from threadtop.errors import DeniedError, GoneError
 from threadtop.inside import Asked
-from threadtop.inside.protection import ProtectionFacts, ProtectionReader
+from threadtop.inside.protection import MOST_NAMED, ProtectionFacts, ProtectionReader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PID = 500
 OTHER = 1000
+NAMES = {0: "root", 33: "www-data", OTHER: "anna"}
 ASKED = Asked("protection", PID)
 STATUS = b"Name:\tx\nVmSize:\t9 kB\nTracerPid:\t77\nUid:\t0\t33\t33\t33\nCapEff:\t0000000000000400\nSeccomp:\t2\n"
 FILES = {"status": STATUS, "attr/current": b"docker-default (enforce)\n\0", "loginuid": b"1000"}
@@ -59,7 +60,19 @@ def read(
 
     monkeypatch.setattr(reader, "read", content)
     monkeypatch.setattr(os, "stat", stat)
-    return ProtectionReader(reader).read(ASKED, sample(1.0, process_sample(PID, uid=uid), is_whole=False))
+
+    def named(number: int) -> str:
+        looked_up.append(number)
+        return NAMES.get(number, str(number))
+
+    looked_up: list[int] = []
+    made = ProtectionReader(reader, named, named)
+    made.read(ASKED, sample(1.0, process_sample(PID, uid=uid), is_whole=False))
+    assert len(looked_up) <= 2 * MOST_NAMED
+    count = len(looked_up)
+    facts = made.read(ASKED, sample(1.0, process_sample(PID, uid=uid), is_whole=False))
+    assert len(looked_up) == count  # they are looked up once
+    return facts
 
 
 def test_what_its_files_say(reader: ProcReader, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +96,16 @@ def test_whether_it_is_dumpable_may_not_be_told(
     """Root's files are root's in any case, and what has no memory has nothing to dump."""
     files = {**FILES, "status": STATUS.replace(gone, b"")}
     assert read(reader, monkeypatch, files, owner=uid, uid=uid).is_dumpable is None  # type: ignore[arg-type]
+
+
+def test_names(reader: ProcReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all uids and gids, and of who logged in; those that nobody has are left out, and of many the last ones."""
+    status = STATUS.replace(b"Uid:\t0\t33\t33\t33", b"Uid:\t0\t33\t33\t54321\nGid:\t33\t33\t33\t7\nGroups:\t0 8")
+    facts = read(reader, monkeypatch, {**FILES, "status": status})
+    assert facts.users == {0: "root", 33: "www-data", OTHER: "anna"}
+    assert facts.groups == {33: "www-data", 0: "root"}
+    many = b"Groups:\t%b\n" % b" ".join(b"%d" % gid for gid in range(100, 60_000))
+    assert read(reader, monkeypatch, {**FILES, "status": STATUS + many}).groups == {}
 
 
 def test_what_the_kernel_does_not_have(reader: ProcReader, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,19 @@ def entries(section: str, **facts: object) -> dict[str, Entry]:
     return {entry.key: entry for one in made.sections if one.key == section for entry in one.entries}
 
 
+def test_ids_have_their_names() -> None:
+    """Each kind of id its own; one that is nobody's stands alone, and is told once."""
+    shown = entries("identity", status={**scripted_protection.STATUS, "Uid": "0\t33\t54321\t33", "Gid": "7\t7\t7\t7"})
+    assert shown["uids"].shown == "real 0 root, effective 33 www-data, saved 54321, file system 33 www-data"
+    assert shown["uids"].more == {
+        "uid_names": {"real": "root", "effective": "www-data", "saved": None, "filesystem": "www-data"}
+    }
+    assert (shown["gids"].shown, shown["gids"].note) == ("7", "real, effective, saved and file system")
+    assert shown["groups"].shown == "4 adm, 33 www-data, 1001"
+    assert (shown["groups"].value, shown["groups"].more) == ([4, 33, 1001], {"group_names": ["adm", "www-data", None]})
+    assert (shown["login_uid"].shown, shown["login_uid"].note) == ("1000", "anna")
+
+
 @pytest.mark.parametrize(
     ("label", "denials", "shown", "value", "note"),
     [

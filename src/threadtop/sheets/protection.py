@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from threadtop.inside.protection import ProtectionFacts
+from threadtop.inside.protection import ProtectionFacts, numbers
 from threadtop.procfs import capabilities
 from threadtop.sheets.sheet import NOT_YET, Entry, Link, Section, Sheet, Term, by_key
 
@@ -19,19 +19,19 @@ TERMS: Final = by_key(
         "user ids",
         "Real, effective, saved and file-system uid. The effective one decides what the process may do; a set-user-id "
         "program has one that differs from the real one.",
-        "/proc/PID/status Uid; credentials(7)",
+        "/proc/PID/status Uid; getpwuid(3); credentials(7)",
     ),
     Term(
         "gids",
         "group ids",
         "Real, effective, saved and file-system gid. They work as the user ids do.",
-        "/proc/PID/status Gid; credentials(7)",
+        "/proc/PID/status Gid; getgrgid(3); credentials(7)",
     ),
     Term(
         "groups",
         "groups",
         "Supplementary groups: further groups whose files it may use. They are set at login or by the service manager.",
-        "/proc/PID/status Groups; credentials(7)",
+        "/proc/PID/status Groups; getgrgid(3); credentials(7)",
     ),
     Term(
         "login_uid",
@@ -126,6 +126,7 @@ _SETS: Final = (
 )
 _SECCOMP: Final = {"0": "off", "1": "strict: read, write, exit only", "2": "filter"}
 _KINDS: Final = ("real", "effective", "saved", "file system")
+_KEYS: Final = ("real", "effective", "saved", "filesystem")
 _NOBODY: Final = 0xFFFFFFFF  # (uid_t) -1: not set
 _ALL: Final = len(capabilities.NAMES)
 
@@ -138,7 +139,7 @@ def sheet(subject: Subject) -> Sheet:
     status = facts.status
     return Sheet(
         (
-            Section("identity", "Identity", tuple(_identity(facts, subject.process.user))),
+            Section("identity", "Identity", tuple(_identity(facts))),
             Section("capabilities", "Capabilities", tuple(_capability(key, name, status) for key, name in _SETS)),
             Section("confinement", "Confinement", tuple(_confinement(facts))),
         ),
@@ -146,37 +147,41 @@ def sheet(subject: Subject) -> Sheet:
     )
 
 
-def _identity(facts: ProtectionFacts, user: str) -> list[Entry]:
+def _identity(facts: ProtectionFacts) -> list[Entry]:
     status = facts.status
     login = facts.login_uid
-    groups = _numbers(status.get("Groups"))
+    groups = numbers(status.get("Groups"))
     return [
-        _ids("uids", status.get("Uid"), user),
-        _ids("gids", status.get("Gid"), ""),
-        Entry("groups", " ".join(map(str, groups)) or "none", groups),
+        _ids("uids", status.get("Uid"), facts.users),
+        _ids("gids", status.get("Gid"), facts.groups),
+        Entry(
+            "groups",
+            ", ".join(f"{one} {facts.groups.get(one, '')}".rstrip() for one in groups) or "none",
+            groups,
+            more={"group_names": [facts.groups.get(one) for one in groups]},
+        ),
         Entry(
             "login_uid",
             "-" if login is None else "none" if login == _NOBODY else str(login),
             None if login in {None, _NOBODY} else login,
+            facts.users.get(login, "") if login is not None else "",
         ),
         Entry("umask", status.get("Umask", "-"), status.get("Umask")),
     ]
 
 
-def _numbers(words: str | None) -> list[int]:
-    return [int(word) for word in (words or "").split() if word.isdigit()]
-
-
-def _ids(key: str, words: str | None, name: str) -> Entry:
+def _ids(key: str, words: str | None, names: Mapping[int, str]) -> Entry:
     """Four ids as one where they are the same: an ordinary process."""
-    ids = _numbers(words)
+    ids = numbers(words)
     if len(ids) != len(_KINDS):
         return Entry(key, "-", None)
-    value = dict(zip(("real", "effective", "saved", "filesystem"), ids, strict=True))
+    value = dict(zip(_KEYS, ids, strict=True))
+    more = {f"{key.removesuffix('s')}_names": dict(zip(_KEYS, map(names.get, ids), strict=True))}
+    called = [f"{number} {names.get(number, '')}".rstrip() for number in ids]
     if len(set(ids)) == 1:
-        return Entry(key, str(ids[0]), value, name or "real, effective, saved and file system")
-    shown = ", ".join(f"{kind} {number}" for kind, number in zip(_KINDS, ids, strict=True))
-    return Entry(key, shown, value, name, role="y")
+        return Entry(key, called[0], value, "real, effective, saved and file system", more=more)
+    shown = ", ".join(f"{kind} {one}" for kind, one in zip(_KINDS, called, strict=True))
+    return Entry(key, shown, value, role="y", more=more)
 
 
 def _capability(key: str, name: str, status: Mapping[str, str]) -> Entry:
