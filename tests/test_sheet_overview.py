@@ -131,6 +131,36 @@ def test_a_thread_of_the_kernel_has_no_memory() -> None:
     assert {"identity", "now", "accounting"} <= keys
 
 
+def test_what_has_ended_has_no_figures() -> None:
+    """Its memory is not known rather than none at all, and no siblings are looked for."""
+    shot = scripted.ticks(1)[0]
+    row = shot.processes[scripted.GUNICORN]
+    ended = {tid: thread._replace(state="Z") for tid, thread in row.threads.items()}
+    row = row._replace(state="Z", threads=ended, rss_bytes=0, vsize_bytes=0)
+    sheet = overview.sheet(Subject(shot, row, scripted_overview.facts()._replace(status={}, usage=None)))
+    assert "family" not in {section.key for section in sheet.sections}
+    memory = {entry.key: entry for one in sheet.sections if one.key == "memory" for entry in one.entries}
+    for key in ("rss_bytes", "vsize_bytes"):
+        assert (memory[key].shown, memory[key].value) == ("-", None)
+
+
+@pytest.mark.parametrize("root", ["/", "/srv/jail"])
+def test_its_root(root: str) -> None:
+    """It is there whichever it is."""
+    assert entries("identity", root=root)["root"].value == root
+
+
+@pytest.mark.parametrize(
+    ("user", "uid", "note"), [("anna", 1000, "uid 1000"), ("54321", 54321, "a uid without a name"), ("-", None, "")]
+)
+def test_its_user(user: str, uid: int | None, note: str) -> None:
+    """A number without a name is told once."""
+    shot = scripted.ticks(1)[0]
+    row = shot.processes[scripted.GUNICORN]._replace(user=user, uid=uid)
+    sheet = overview.sheet(Subject(shot, row, scripted_overview.facts()))
+    assert {entry.key: entry.note for entry in sheet.sections[0].entries}["user"] == note
+
+
 def test_a_session_outside_of_our_namespace() -> None:
     """The kernel shows it as 0; what that means is said."""
     assert entries("identity")["session"].note == ""

@@ -210,7 +210,7 @@ def test_what_is_denied_is_not_known() -> None:
 
 
 def test_shares_with_their_error() -> None:
-    """A sampled share has its error beside it, an exact one has none, a hint says that it is one."""
+    """A sampled share has its error beside it, an exact one has none, a hint says so; what has ended has none."""
     sampled = TimeShare(10.0, 5.0, 5.0, (("lock", 60.0), ("disk", 20.0)), 25)
     shown = entries(made(None, thread_row(TID, sampled=sampled)), "times")
     assert shown["blocked"].shown == "lock 60.0 % ±13, disk 20.0 % ±13"
@@ -219,6 +219,10 @@ def test_shares_with_their_error() -> None:
         made(None, thread_row(TID, sampled=TimeShare(0, 0, 0, (("poll", 100.0),), 1, is_whole=True))), "times"
     )
     assert (whole["blocked"].shown, whole["blocked"].note) == ("idle in poll 100.0 %", "exact: it has not run")
+    ended = entries(
+        made(None, thread_row(TID, state="Z", sampled=TimeShare(0, 0, 0, (("unknown", 100.0),), 0))), "times"
+    )
+    assert (ended["blocked"].shown, ended["blocked"].value, ended["blocked"].note) == ("-", None, "it has ended")
     hint = entries(made(None, thread_row(TID, sampled=TimeShare(50, 0, 0, (("sleep", 50.0),), 1))), "times")
     assert (hint["blocked"].shown, hint["blocked"].note) == ("sleep 50.0 %", "one look: a hint")
 

@@ -54,8 +54,9 @@ def sheet(subject: Subject) -> Sheet:
 
 
 def _of_memory(subject: Subject, facts: OverviewFacts) -> tuple[Section, ...]:
-    """A thread of the kernel has none of its own."""
-    return Section("memory", "Memory", tuple(_memory(subject, facts))), overview_family.section(facts)
+    """A thread of the kernel has none of its own; what has ended is compared with no siblings."""
+    family = () if endings.has_ended(subject.process) else (overview_family.section(facts),)
+    return Section("memory", "Memory", tuple(_memory(subject, facts))), *family
 
 
 def _known(key: str, value: str | None, note: str = "", role: str = " ") -> Entry:
@@ -71,9 +72,8 @@ def _identity(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
     yield Entry("command", " ".join(facts.arguments) or row.command or text.UNKNOWN, list(facts.arguments))
     yield _known("executable", facts.executable, role="y" if (facts.executable or "").endswith(" (deleted)") else " ")
     yield _known("directory", facts.directory)
-    if facts.root not in {None, "/"}:
-        yield _known("root", facts.root)
-    uid = f"uid {row.uid}" if row.uid is not None else ""
+    yield _known("root", facts.root)
+    uid = "" if row.uid is None else f"uid {row.uid}" if row.user != str(row.uid) else "a uid without a name"
     yield Entry("user", row.user, row.user, uid, more={"uid": row.uid})
     parent = subject.snapshot.processes.get(row.ppid)
     name = parent.process if parent is not None else facts.parent
@@ -131,8 +131,8 @@ def _kib(status: Mapping[str, str], name: str) -> int | None:
 def _memory(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
     status, usage = facts.status, facts.usage
     peak = _kib(status, "VmHWM")
-    rss = subject.process.rss_bytes or _kib(facts.status, "VmRSS") or 0  # a main thread that has ended has none
-    vsize = subject.process.vsize_bytes or _kib(facts.status, "VmSize") or 0
+    rss = subject.process.rss_bytes or _kib(facts.status, "VmRSS")  # a main thread that has ended has none
+    vsize = subject.process.vsize_bytes or _kib(facts.status, "VmSize")
     at_most = f"at most {text.size(peak)} so far" if peak else ""
     yield Entry("rss_bytes", text.size(rss), rss, at_most, role="b", more={"peak_bytes": peak})
     age = f"measured {text.duration(facts.usage_age_s)} ago" if usage is not None else ""

@@ -41,7 +41,7 @@ TERMS: Final = by_key(
     Term(
         "root",
         "root",
-        "What it takes for /. Only shown where it is not ours: chroot(2), containers.",
+        "What it takes for /. Another one than / was made by chroot(2), or by a container.",
         "/proc/PID/root",
     ),
     Term(

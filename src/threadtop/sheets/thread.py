@@ -127,7 +127,9 @@ def _time(subject: Subject, row: ThreadRow, facts: ThreadFacts) -> Iterator[Entr
     yield Entry("cpu_pct", f"{text.percent(row.cpu_pct)} %", _rounded(row.cpu_pct), modes, role="b", more=split)
     is_much = (row.wait_pct or 0) >= _MUCH_PCT
     yield Entry("wait_pct", f"{text.percent(row.wait_pct)} %", _rounded(row.wait_pct), role="w" if is_much else " ")
-    if share is not None and share.blocked:
+    if endings.is_over(row):
+        yield Entry("blocked", text.UNKNOWN, None, "it has ended")
+    elif share is not None and share.blocked:
         kinds = {kind: round(part, 2) for kind, part in share.blocked}
         yield Entry("blocked", ", ".join(_blocked(share)), kinds, _how_known(share))
     if row.gil_pct is not None or row.gil_wait_pct is not None:
