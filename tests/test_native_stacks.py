@@ -37,14 +37,14 @@ TID 18767:
 
 
 def test_what_gdb_prints() -> None:
-    """By tid with the kernel's name; a frame is a function and its place, without arguments and addresses."""
+    """By tid with the kernel's name; a frame is a function and its place, else an address, without arguments."""
     assert native_stacks.answer("/usr/bin/gdb", 18743, GDB, b"") == {
         18767: Stack(
             'a \\"b) c',
             (
                 "__GI___clock_nanosleep clock_nanosleep.c:48",
                 "std::function<void (int)>::operator()(int) const functional:591",
-                "?? libssl.so.3",
+                "?? libssl.so.3 0x7f3b97715ada",
                 "<signal handler called>",
             ),
         ),
@@ -55,9 +55,21 @@ def test_what_gdb_prints() -> None:
 def test_what_eu_stack_prints() -> None:
     """By tid; a frame is a function without its symbol version, and the file it is in; either may be missing."""
     assert native_stacks.answer("/usr/bin/eu-stack", 18743, EU, b"") == {
-        18743: Stack("", ("clock_nanosleep libc.so.6", "?? libx.so", "??")),
+        18743: Stack("", ("clock_nanosleep libc.so.6", "?? libx.so 0x7f3b97715ada", "?? 0x7f3b97715adb")),
         18767: Stack("", ("(anonymous namespace)::run(int) app",)),
     }
+
+
+@pytest.mark.parametrize("is_gdb", [True, False])
+def test_different_code_looks_different(*, is_gdb: bool) -> None:
+    """Frames without a function are told by where their addresses are, as far as that is known."""
+    heads = ("Thread 2 (LWP 7):", "Thread 1 (LWP 8):") if is_gdb else ("TID 7:", "TID 8:")
+    rest = " in ?? ()" if is_gdb else ""
+    said = "\n".join(f"{head}\n#0  {at}{rest}" for head, at in zip(heads, ("0x1182", "0x11ad"), strict=True))
+    found = native_stacks.parse(said, lambda address: f"app+{address:#x}", is_gdb=is_gdb)
+    assert [stack.frames for stack in found.values()] == [("?? app+0x1182",), ("?? app+0x11ad",)]
+    (bare, _) = native_stacks.parse(said, is_gdb=is_gdb).values()
+    assert bare.frames == ("?? 0x1182",)
 
 
 @pytest.mark.parametrize("is_gdb", [True, False])
@@ -90,6 +102,13 @@ def test_gdb_runs_no_code_of_others() -> None:
     for part in ("-nx", "set auto-load no", "set debuginfod enabled off", "set print frame-arguments none", "-p 7"):
         assert part in command
     assert command.index("auto-load") < command.index("-p 7")
+
+
+def test_an_executable_that_is_gone() -> None:
+    """Gdb is shown the one that the kernel still has; of others it finds it, and what belongs to it, by its path."""
+    assert "/proc/7/exe" in native_stacks.command("/usr/bin/gdb", 7, is_deleted=True)
+    assert "/proc/7/exe" not in native_stacks.command("/usr/bin/gdb", 7)
+    assert native_stacks.command("eu-stack", 7, is_deleted=True) == native_stacks.command("eu-stack", 7)
 
 
 @pytest.mark.parametrize(

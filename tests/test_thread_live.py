@@ -16,6 +16,7 @@ import pytest
 
 from builders import process_sample, sample, thread_sample
 from test_panes_live import pane
+from threadtop import native_stacks
 from threadtop.errors import GoneError
 from threadtop.inside.asked import Asked
 from threadtop.inside.thread import ThreadFacts, ThreadReader
@@ -156,6 +157,20 @@ def test_gdb_says_the_same(tmp_path: Path) -> None:
             rf"^\$\d+ = .*{place.address:#x} <{place.symbol}\+{place.symbol_offset}>$", done.stdout, re.MULTILINE
         )
         assert re.search(rf"^\$\d+ = .*{found.stack_pointer:#x}$", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.skipif(shutil.which("gdb") is None, reason="gdb is not installed")
+def test_native_stacks_of_a_program_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gdb knows its functions by the executable that the kernel still has; each thread is where it is."""
+    monkeypatch.setattr(native_stacks, "tool", lambda: shutil.which("gdb"))
+    path = built(tmp_path)
+    with started(path) as one:
+        path.unlink()
+        shown = pane("stacks", one.pid, "--want", "native")
+        tids = {name: told.tid for name, told in one.threads.items()}
+    frames = {thread["tid"]: " ".join(stack["frames"]) for stack in shown["stacks"] for thread in stack["threads"]}
+    for name, function in {**EXPORTED, **HIDDEN}.items():
+        assert function in frames[tids[name]]
 
 
 def test_what_it_waits_for(program: Program) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,13 +18,13 @@ from threadtop.stacks import StacksError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from threadtop.procfs.reader import ProcReader
     from threadtop.snapshot import ProcessRow
 
 PID = 500
 GIL = scripted_gil.ticks()[-1].processes[scripted_gil.GUNICORN].gil
+NOTE = "open(sys.argv[0] + '.ran', 'a').write(' '.join(sys.argv[1:]) + ';')"
 EU = f"TID {PID}:\\n#0  0x1 pause - /lib/libc.so.6\\nTID 501:\\n#0  0x1 spin - /bin/app\\n"
 
 
@@ -78,7 +79,7 @@ def py_spy(*threads: tuple[int | None, str, list[str]], holder: int = 0) -> str:
         }
         for tid, name, frames in threads
     ]
-    return f"print({json.dumps(said)!r})\nopen(sys.argv[0] + '.ran', 'a').write(' '.join(sys.argv[1:]) + ';')"
+    return f"print({json.dumps(said)!r})\n{NOTE}"
 
 
 def ran(tmp_path: Path, name: str) -> str:
@@ -113,6 +114,19 @@ def test_py_spy_is_asked_as_wanted(
     assert answer.tool == "py-spy"
     assert (answer.took_s is None) == (how == PYTHON)
     assert answer.paused_s is None  # a fake one holds nothing
+
+
+def test_frames_without_functions(
+    proc: FakeProc, reader: ProcReader, tool: Callable[[str, str], None], tmp_path: Path
+) -> None:
+    """They are told by file and offset, and gdb is shown an executable that is gone."""
+    tool("gdb", "print('Thread 1 (LWP 500):\\n#0  0x5582 in ?? ()\\n#1  0x9 in ?? ()')\n" + NOTE)
+    Path(proc.root, "500/maps").write_bytes(b"5000-6000 r-xp 00001000 08:01 7   /opt/app (deleted)\n")
+    Path(proc.root, "500/exe").unlink()
+    Path(proc.root, "500/exe").symlink_to("/opt/app (deleted)")
+    (trace,) = traces.read(NATIVE, process(reader, gil=None), reader=reader).traces
+    assert trace.frames == ("?? app+0x1582", "?? 0x9")
+    assert "/proc/500/exe -p 500" in ran(tmp_path, "gdb")
 
 
 def test_a_main_thread_that_has_ended(

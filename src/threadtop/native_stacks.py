@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from threadtop.stacks import MOST_FRAMES, MOST_LETTERS, MOST_THREADS, Stack, StacksError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 HOW_TO_GET: Final = "apt-get install elfutils (eu-stack), or gdb"
 _GDB: Final = (
@@ -22,11 +22,12 @@ _GDB: Final = (
     *("-ex", "set width 0", "-ex", "set print frame-arguments none", "-ex", "set print entry-values no"),
 )
 _GDB_THREAD: Final = re.compile(r"^Thread \d+ \((?:Thread 0x[0-9a-f]+ \()?(?:LWP|process) (\d+)\)?(?: \"(.*)\"\)?)?")
-_GDB_FRAME: Final = re.compile(r"^#\d+\s+(?:0x[0-9a-f]+ in )?(.*)$")
+_GDB_FRAME: Final = re.compile(r"^#\d+\s+(?:(0x[0-9a-f]+) in )?(.*)$")
 _GDB_ARGUMENTS: Final = re.compile(r" \((?:[\w$]+=\.\.\.(?:, )?)*(?:\.\.\.)?\)(?= at | from |$)")
 _EU_THREAD: Final = re.compile(r"^TID (\d+):")
-_EU_FRAME: Final = re.compile(r"^#\d+\s+0x[0-9a-f]+(?: - \d+)?(?:\s+(.*))?$")
+_EU_FRAME: Final = re.compile(r"^#\d+\s+(0x[0-9a-f]+)(?: - \d+)?(?:\s+(.*))?$")
 _EU_PLACE: Final = re.compile(r"(.*?)(?:^|\s)- ([/\[].*)$")
+_UNKNOWN: Final = "??"
 _DENIED: Final = ("not permitted", "permission denied")
 
 
@@ -35,10 +36,21 @@ def tool() -> str | None:
     return shutil.which("eu-stack") or shutil.which("gdb")
 
 
-def command(program: str, pid: int) -> list[str]:
-    """How to ask ``program`` for the stacks of all threads."""
+def command(program: str, pid: int, *, is_deleted: bool = False) -> list[str]:
+    """How to ask ``program`` for the stacks of all threads; ``is_deleted``: of a process whose executable is gone.
+
+    gdb looks for that by its path, and without it knows neither libraries nor frames; the kernel still has it.
+    """
     if is_gdb(program):
-        return [program, *_GDB, "-p", str(pid), "-ex", f"thread apply all bt {MOST_FRAMES}"]
+        return [
+            program,
+            *_GDB,
+            *([f"/proc/{pid}/exe"] if is_deleted else []),
+            "-p",
+            str(pid),
+            "-ex",
+            f"thread apply all bt {MOST_FRAMES}",
+        ]
     return [program, "-m", "-n", str(MOST_FRAMES), "-p", str(pid)]
 
 
@@ -47,9 +59,14 @@ def is_gdb(program: str) -> bool:
     return os.path.basename(program) == "gdb"
 
 
-def answer(program: str, pid: int, said: bytes, complained: bytes) -> Mapping[int, Stack]:
-    """The stacks in what ``program`` printed, by tid; raises StacksError where there are none."""
-    found = parse(said.decode("utf-8", "surrogateescape"), is_gdb=is_gdb(program))
+def answer(
+    program: str, pid: int, said: bytes, complained: bytes, place: Callable[[int], str] = hex
+) -> Mapping[int, Stack]:
+    """The stacks in what ``program`` printed, by tid; raises StacksError where there are none.
+
+    ``place`` says where an address is that has no function: different code is to look different.
+    """
+    found = parse(said.decode("utf-8", "surrogateescape"), place, is_gdb=is_gdb(program))
     if found:
         return found
     name = os.path.basename(program)
@@ -64,8 +81,11 @@ def answer(program: str, pid: int, said: bytes, complained: bytes) -> Mapping[in
     raise UnsupportedError(message, f"{' '.join(command(name, pid)[-4:])} may say more")
 
 
-def parse(said: str, *, is_gdb: bool) -> dict[int, Stack]:
-    """The output of ``gdb thread apply all bt`` or ``eu-stack -m`` by tid, a frame as ``read libc.so.6``."""
+def parse(said: str, place: Callable[[int], str] = hex, *, is_gdb: bool) -> dict[int, Stack]:
+    """The output of ``gdb thread apply all bt`` or ``eu-stack -m`` by tid, a frame as ``read libc.so.6``.
+
+    One without a function is ``?? app+0x1182``, by ``place`` of its address.
+    """
     start, frame = (_GDB_THREAD, _GDB_FRAME) if is_gdb else (_EU_THREAD, _EU_FRAME)
     names: dict[int, str] = {}
     frames: dict[int, list[str]] = {}
@@ -81,15 +101,25 @@ def parse(said: str, *, is_gdb: bool) -> dict[int, Stack]:
             continue
         found = frame.match(line)
         if tid and found is not None and len(frames[tid]) < MOST_FRAMES:
-            frames[tid].append(_gdb_frame(found[1]) if is_gdb else _eu_frame(found[1] or ""))
+            address, words = found.groups("")
+            made = _gdb_frame(words) if is_gdb else _eu_frame(words)
+            frames[tid].append(_placed(made, int(address, 16), place) if address else made)
     return {tid: Stack(names[tid], tuple(rows)) for tid, rows in frames.items()}
+
+
+def _placed(frame: str, address: int, place: Callable[[int], str]) -> str:
+    """A frame without a function told by where it is."""
+    if not frame.startswith(_UNKNOWN):
+        return frame
+    where = place(address)[:MOST_LETTERS]
+    return f"{frame if where == hex(address) else _UNKNOWN} {where}"
 
 
 def _gdb_frame(words: str) -> str:
     """``sem_wait (sem=...) at ./nptl/sem_wait.c:42`` as ``sem_wait sem_wait.c:42``."""
     function, _, place = _GDB_ARGUMENTS.sub("\n", words, count=1).partition("\n")
     place = place.removeprefix(" at ").removeprefix(" from ").rsplit("/", 1)[-1]
-    return f"{function.strip()[:MOST_LETTERS] or '??'} {place[:MOST_LETTERS]}".rstrip()
+    return f"{function.strip()[:MOST_LETTERS] or _UNKNOWN} {place[:MOST_LETTERS]}".rstrip()
 
 
 def _eu_frame(words: str) -> str:
@@ -97,4 +127,4 @@ def _eu_frame(words: str) -> str:
     found = _EU_PLACE.match(words)
     function, place = found.groups() if found is not None else (words, "")
     function = function.strip().partition("@")[0]
-    return f"{function[:MOST_LETTERS] or '??'} {place.rsplit('/', 1)[-1][:MOST_LETTERS]}".rstrip()
+    return f"{function[:MOST_LETTERS] or _UNKNOWN} {place.rsplit('/', 1)[-1][:MOST_LETTERS]}".rstrip()

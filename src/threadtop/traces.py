@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import native_stacks, pausing, stacks, text
 from threadtop.errors import DeniedError, GoneError
 from threadtop.pausing import Target
-from threadtop.procfs import parse
+from threadtop.procfs import maps, parse
 from threadtop.procfs.reader import ProcReader
 from threadtop.sample import ENDED
 from threadtop.sheets.stacks import NATIVE, PYTHON, StacksFacts, Trace
 from threadtop.stacks import MOST_THREADS, Stacks, StacksError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from threadtop.procfs.parse import Stat
     from threadtop.snapshot import ProcessRow
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 PY_SPY: Final = "py-spy"
 MOST_OF_PY_SPY: Final = 4096  # threads of a process, beyond which py-spy takes it for none of Python's
+_MOST_MAPS_BYTES: Final = 16 << 20
 _INSTEAD: Final = "the pane Thread says where each of the others is"
 _EU_STACK_S: Final = 60.0  # it takes some ms for each thread, and holds but that one
 
@@ -120,12 +122,34 @@ def _native(proc: ProcReader, target: Target, threads: Mapping[int, Stat]) -> An
     if program is None:
         message = "neither eu-stack nor gdb is installed"
         raise StacksError(message, native_stacks.HOW_TO_GET)
-    command = native_stacks.command(program, target.pid)
+    command = native_stacks.command(program, target.pid, is_deleted=_is_deleted(proc, target.pid))
     most_s = pausing.TIMEOUT_S if native_stacks.is_gdb(program) else _EU_STACK_S
     ran = pausing.run(proc, target, command, how_to_get=native_stacks.HOW_TO_GET, timeout_s=most_s)
-    found = native_stacks.answer(program, target.pid, ran.said, ran.complained)
+    found = native_stacks.answer(program, target.pid, ran.said, ran.complained, _places(proc, target.pid))
     made = tuple(_trace(tid, stack, threads.get(tid)) for tid, stack in found.items())
     return Answer(made, (), os.path.basename(program), ran.took_s, ran.paused_s)
+
+
+def _is_deleted(proc: ProcReader, pid: int) -> bool:
+    with suppress(GoneError, DeniedError, OSError):
+        return proc.link(pid, "exe").endswith(" (deleted)")
+    return False
+
+
+def _places(proc: ProcReader, pid: int) -> Callable[[int], str]:
+    """Where addresses are: ``app+0x1182``, the file and how far into it; the bare address where that is not known."""
+    raw = b""
+    with suppress(GoneError, DeniedError, OSError):
+        raw = proc.read_most(pid, "maps", _MOST_MAPS_BYTES)
+
+    @cache
+    def place(address: int) -> str:
+        found = maps.find(raw, address)
+        if found is None or not found.path:
+            return hex(address)
+        return f"{parse.decode(maps.base_name(found.path))}+{address - found.start + found.offset:#x}"
+
+    return place
 
 
 def _trace(tid: int, stack: Stack | None, stat: Stat | None) -> Trace:
