@@ -40,6 +40,12 @@ def test_ids_have_their_names() -> None:
     assert (shown["login_uid"].shown, shown["login_uid"].note) == ("1000", "anna")
 
 
+@pytest.mark.parametrize(("filters", "note"), [("1", "1 filter"), ("3", "3 filters"), ("0", ""), ("", ""), ("x", "")])
+def test_filters_of_system_calls(filters: str, note: str) -> None:
+    """How many there are, one by one; an older kernel does not say."""
+    assert entries("confinement", status={"Seccomp": "2", "Seccomp_filters": filters})["seccomp"].note == note
+
+
 @pytest.mark.parametrize(
     ("label", "denials", "shown", "value", "note"),
     [

@@ -115,6 +115,7 @@ def test_what_did_not_pause_says_nothing_of_it() -> None:
     assert "paused_ms" not in said
     assert said["asked"].shown == "Python stacks, not paused, by py-spy, 12 s ago"
     assert said["asked"].note == "10 threads, 4 different stacks"
+    assert entries(FACTS._replace(traces=FACTS.traces[:1]))["asked"].note == "1 thread, one stack"
 
 
 def test_threads_with_one_stack_share_it() -> None:

@@ -143,6 +143,20 @@ def test_secrets_are_masked_until_asked_for() -> None:
     assert shown["DB_PASSWORD"].values[1] == "hunter2"
 
 
+@pytest.mark.parametrize(
+    ("names", "note"),
+    [
+        (("A_PASSWORD",), "1 value that looks like a secret is masked: v shows it (--want secrets)"),
+        (("A_PASSWORD", "B_TOKEN"), "2 values that look like secrets are masked: v shows them (--want secrets)"),
+    ],
+)
+def test_how_many_secrets_are_masked(names: tuple[str, ...], note: str) -> None:
+    """One is told as one."""
+    variables = (("LANG", "C"), *((name, "hunter2") for name in names))
+    sheet = made("environment", scripted_environment.facts()._replace(variables=variables))
+    assert note in sheet.sections[1].notes
+
+
 def test_the_fullest_limit_comes_first() -> None:
     """1,000 of 1,024 descriptors is a danger, what has no figure comes last and is not known."""
     rows = records(made("environment"), "limits")

@@ -80,6 +80,21 @@ def test_priority(value: int, shown: str) -> None:
     assert text.priority(value) == shown
 
 
+@pytest.mark.parametrize(
+    ("value", "one", "shown"),
+    [
+        (1, "thread", "1 thread"),
+        (0, "thread", "0 threads"),
+        (1200, "process", "1,200 processes"),
+        (None, "read", "- reads"),
+        (2, "different stack", "2 different stacks"),
+    ],
+)
+def test_so_many_of_something(value: int | None, one: str, shown: str) -> None:
+    """One is told as one, none and several as several."""
+    assert text.many(value, one) == shown
+
+
 def test_whole_numbers() -> None:
     """Identifiers stay plain, amounts have their thousands set apart."""
     assert text.count(1234567) == "1234567"

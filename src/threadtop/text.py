@@ -138,6 +138,11 @@ def thousands(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:,.0f}"
 
 
+def many(value: int | None, one: str) -> str:
+    """So many of something: ``1 thread``, ``1,200 processes``; one word, or the last of some."""
+    return f"{thousands(value)} {one}{'' if value == 1 else 'es' if one.endswith('s') else 's'}"
+
+
 def cpu_time(value_ns: int | None) -> str:
     """CPU time as top's TIME+: minutes, seconds and hundredths; then hours and minutes, then days and hours."""
     if value_ns is None:

@@ -141,12 +141,12 @@ def sheet(subject: Subject) -> Sheet:
 def _below(pid: int, nodes: Sequence[_Node]) -> Iterator[Entry]:
     """The sums over all that it has started, and theirs."""
     count = len(nodes)
-    shown = f"{text.thousands(count)} process{'es' if count != 1 else ''}" if count else "none"
+    shown = text.many(count, "process") if count else "none"
     shares = [node.cpu_pct for node in nodes if node.cpu_pct is not None]
     own = sum(node.ppid == pid for node in nodes)
-    parts = [f"{text.thousands(own)} of them its own children"] if own != count else []
+    parts = [f"{text.thousands(own)} of them its own {'child' if own == 1 else 'children'}"] if own != count else []
     threads = sum(node.threads for node in nodes)
-    parts += [f"{text.thousands(threads)} thread{'s' if threads != 1 else ''}"] if count else []
+    parts += [text.many(threads, "thread")] if count else []
     parts += [f"{text.percent(sum(shares))} % CPU together"] if shares else []
     yield Entry("below", shown, count, ", ".join(parts), role="b")
     ended = sum(node.state == "Z" for node in nodes)

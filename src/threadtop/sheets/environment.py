@@ -181,7 +181,8 @@ def _environment(facts: EnvironmentFacts, *, shows_secrets: bool) -> Section:
 
 def _notes(facts: EnvironmentFacts, masked: int) -> Iterator[str]:
     if masked:
-        yield f"{masked} values that look like secrets are masked: {SECRETS.key} shows them (--want {SECRETS.name})"
+        which = "1 value that looks like a secret is" if masked == 1 else f"{masked} values that look like secrets are"
+        yield f"{which} masked: {SECRETS.key} shows {'it' if masked == 1 else 'them'} (--want {SECRETS.name})"
     if facts.is_cut:
         yield "there is more than 1 MiB of it: the rest is left out"
     if facts.is_overwritten:

@@ -212,7 +212,9 @@ def _notes(listed: Listed, facts: MemoryFacts) -> tuple[str, ...]:
         notes.append("~ is told from a pattern of addresses and sizes")
     if facts.pointers < facts.threads:
         known, threads = text.thousands(facts.pointers), text.thousands(facts.threads)
-        notes.append(f"{known} of {threads} threads have told where their stacks are: a stack pointer shows in sleep")
+        told = f"{known} of {threads} threads have told where their stacks are"
+        told = told if facts.threads > 1 else "its thread has not told where its stack is"
+        notes.append(f"{told}: a stack pointer shows in sleep")
     return tuple(notes)
 
 

@@ -186,8 +186,8 @@ def _accounting(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
         count = io.get(name) if io is not None else None
         yield Entry(key, text.size(count), count)
     if io is not None:
-        calls = f"{text.thousands(io.get('syscr'))} reads of {text.size(io.get('rchar'))}, "
-        calls += f"{text.thousands(io.get('syscw'))} writes of {text.size(io.get('wchar'))}"
+        calls = f"{text.many(io.get('syscr'), 'read')} of {text.size(io.get('rchar'))}, "
+        calls += f"{text.many(io.get('syscw'), 'write')} of {text.size(io.get('wchar'))}"
         yield Entry("io_calls", calls, {key: io.get(key) for key in ("syscr", "rchar", "syscw", "wchar")})
 
 
@@ -200,7 +200,7 @@ def _confinement(facts: OverviewFacts) -> Iterator[Entry]:
         share = quota.throttled / quota.periods * 100 if quota.periods else 0.0
         yield Entry(
             "quota_cores",
-            f"{quota.quota_cores:g} cores",
+            f"{quota.quota_cores:g} core{'s' if quota.quota_cores != 1 else ''}",
             {"cores": quota.quota_cores, "throttled_periods": quota.throttled, "periods": quota.periods},
             f"throttled in {share:.0f} % of its periods, {quota.throttled_ns / 1e9:.1f} s in all",
             role="y" if share >= 1 else " ",

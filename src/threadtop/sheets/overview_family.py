@@ -70,13 +70,9 @@ def _siblings(found: Siblings | None, *, is_own_known: bool) -> Entry:
         return Entry("siblings", "none", 0, "no other process of its parent or session runs its program", role=".")
     count, threads = len(found.members), sum(one.threads for one in found.members)
     more = "more than " if found.is_cut else ""
-    shown = f"{more}{_many(count, 'process', 'es')} with {_many(threads, 'thread', 's')}"
+    shown = f"{more}{text.many(count, 'process')} with {text.many(threads, 'thread')}"
     value = {"processes": count, "threads": threads, "tie": found.tie, "is_cut": found.is_cut}
     return Entry("siblings", shown, value, _TIES[found.tie])
-
-
-def _many(count: int, word: str, ending: str) -> str:
-    return f"{text.thousands(count)} {word}{ending if count != 1 else ''}"
 
 
 def _together(found: Siblings) -> Iterator[Entry]:
@@ -122,7 +118,7 @@ def _one_thread(stacks: Stacks | None) -> Entry:
     words = f"{text.size(reserved)} reserved"
     if stacks.sampled and stacks.touched_bytes is not None:
         how = ", by their pattern" if stacks.is_hint else ""
-        note = f"estimate: median of {stacks.sampled} of {_many(stacks.threads, 'stack', 's')}{how}; 16K in the kernel"
+        note = f"estimate: median of {stacks.sampled} of {text.many(stacks.threads, 'stack')}{how}; 16K in the kernel"
         return Entry("one_thread", f"~{text.size(stacks.touched_bytes)} touched of {words}", value, note, role="b")
     if stacks.sampled:
         return Entry("one_thread", words, value, "what of it is touched may not be read")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from threadtop import text
 from threadtop.inside.protection import ProtectionFacts, numbers
 from threadtop.procfs import capabilities
 from threadtop.sheets.sheet import NOT_YET, Entry, Link, Section, Sheet, Term, by_key
@@ -206,7 +207,7 @@ def _confinement(facts: ProtectionFacts) -> list[Entry]:
             "seccomp",
             _SECCOMP.get(status.get("Seccomp", ""), "-"),
             {"0": "off", "1": "strict", "2": "filter"}.get(status.get("Seccomp", "")),
-            f"{filters} filters" if filters not in {"", "0"} else "",
+            text.many(int(filters), "filter") if filters.isdecimal() and int(filters) else "",
         ),
         _label(facts),
         Entry(

@@ -235,7 +235,8 @@ def _failed(facts: StacksFacts) -> Iterator[Section]:
 def _head(facts: StacksFacts) -> Section:
     by = f", by {facts.tool}" if facts.tool else ""
     distinct = len({trace.frames for trace in facts.traces})
-    counted = f"{len(facts.traces)} threads, {distinct} different stacks" if facts.traces else ""
+    stacks = "one stack" if distinct == 1 else f"{distinct} different stacks"
+    counted = f"{text.many(len(facts.traces), 'thread')}, {stacks}" if facts.traces else ""
     when = "" if facts.is_printed else f", {text.duration(facts.age_s)} ago"
     value = {"how": facts.how, "tool": facts.tool or None, "took_ms": _rounded_ms(facts.took_s)}
     entries = [Entry("asked", f"{_WORDS[facts.how]}{by}{when}", value, counted)]
