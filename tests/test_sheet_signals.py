@@ -102,7 +102,7 @@ def test_timerfds() -> None:
     told = rows(made(timerfds=(TimerFd(7, 1, 1_500_000_000, 0, 0), TimerFd(9, 1, 0, 0, 1200))), "timerfds")
     assert told[0].values == (7, "monotonic", 1.5, None, 0)
     assert (told[0].role, told[1].role) == (" ", "y")
-    assert told[1].cells[2:] == ("-", "-", "1,200")
+    assert told[1].cells[2:] == ("has fired", "-", "1,200")
 
 
 def test_what_has_not_been_read_yet_is_said() -> None:
@@ -128,4 +128,4 @@ def test_the_scripted_ones() -> None:
     facts = scripted_signals.facts()
     shown = made(masks=facts.masks, status=facts.status)
     assert entry(shown, "pending").shown == "RTMIN+3"
-    assert entry(shown, "queued").value == {"queued": 5, "limit": 62832}
+    assert entry(shown, "queued")[1:3] == ("5 of 62,832", {"queued": 5, "limit": 62832})

@@ -175,7 +175,8 @@ def _environment(facts: EnvironmentFacts, *, shows_secrets: bool) -> Section:
         shown = MASK if is_masked else value
         records.append(Record(name, (name, shown), (name, shown), role="y" if is_masked else " "))
     notes = tuple(_notes(facts, masked))
-    table = Table((Column("name", 32), Column("value")), records, empty=_WITHOUT[facts.is_overwritten])
+    columns = (Column("name"), Column("value"))
+    table = Table(columns, records, empty=_WITHOUT[facts.is_overwritten], copies="value")
     return Section("environment", "Environment, from its start", table=table, notes=notes)
 
 

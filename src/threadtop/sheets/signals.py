@@ -13,6 +13,7 @@ from threadtop.sheets.sheet import NOT_YET, Column, Entry, Link, Record, Section
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from threadtop.inside.signals import TimerFd
     from threadtop.sheets.sheet import Subject
 
 # What happens where a program says nothing (signal(7)): terminate, dump core, stop, go on, or nothing.
@@ -147,7 +148,7 @@ TERMS: Final = by_key(
     Term(
         "value_s",
         "fires in",
-        "The time until it fires next. - means that it is disarmed.",
+        "The time until it fires next. - means that it is disarmed; one that has fired goes on once it is read.",
         "/proc/PID/fdinfo/FD it_value",
     ),
     Term(
@@ -203,7 +204,9 @@ def _process(facts: SignalFacts) -> Iterator[Entry]:
     yield _of_threads(facts)
     count, _, most = facts.status.get("SigQ", "").partition("/")
     value = {"queued": int(count), "limit": int(most)} if count.isdigit() and most.isdigit() else None
-    yield Entry("queued", f"{count} of {most}" if value else text.UNKNOWN, value)
+    yield Entry(
+        "queued", f"{text.thousands(int(count))} of {text.thousands(int(most))}" if value else text.UNKNOWN, value
+    )
     yield _listed("caught", _numbers(facts, "SigCgt"))
     yield _listed("ignored", _numbers(facts, "SigIgn"))
     yield _listed("blocked", _numbers(facts, "SigBlk"))
@@ -308,7 +311,7 @@ def _timers(facts: SignalFacts) -> Section:
         )
         for one in facts.timers
     ]
-    columns = (Column("timer", 6, right=True), Column("signal", 10), Column("notify", 30), Column("clock", 16))
+    columns = (Column("timer", 6, right=True), Column("signal", 10), Column("notify", 30), Column("clock"))
     return Section("timers", "POSIX timers", table=Table(columns, records))
 
 
@@ -318,7 +321,7 @@ def _timerfds(facts: SignalFacts) -> Section:
     records = [
         Record(
             one.fd,
-            (str(one.fd), _clock(one.clock), _span(one.value_ns), _span(one.interval_ns), text.thousands(one.unread)),
+            (str(one.fd), _clock(one.clock), _next(one), _span(one.interval_ns), text.thousands(one.unread)),
             (one.fd, _clock(one.clock), _seconds(one.value_ns), _seconds(one.interval_ns), one.unread),
             role="y" if one.unread else " ",
         )
@@ -326,7 +329,7 @@ def _timerfds(facts: SignalFacts) -> Section:
     ]
     columns = (
         Column("fd", 6, right=True),
-        Column("clock", 16),
+        Column("clock"),
         *(Column(key, 12) for key in ("value_s", "interval_s", "unread")),
     )
     notes: tuple[str, ...] = ()
@@ -334,6 +337,11 @@ def _timerfds(facts: SignalFacts) -> Section:
         looked, of = text.thousands(facts.looked), text.thousands(facts.descriptors)
         notes = (f"{looked} of {of} descriptors have been looked at so far",)
     return Section("timerfds", "Timer descriptors", table=Table(columns, records), notes=notes)
+
+
+def _next(one: TimerFd) -> str:
+    """When it fires; the kernel winds up one that has fired only as it is read."""
+    return "has fired" if one.value_ns == 0 and one.unread else _span(one.value_ns)
 
 
 def _span(ns: int | None) -> str:
