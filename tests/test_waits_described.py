@@ -128,7 +128,15 @@ def test_what_was_denied_says_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("span_ns", "words"),
-    [(50_000, "50 us"), (20_000_000, "20 ms"), (SECOND_NS // 2, "0.5 s"), (599_999_997_000, "600 s"), (0, "0 us")],
+    [
+        (50_000, "50 us"),
+        (20_000_000, "20 ms"),
+        (SECOND_NS // 2, "0.5 s"),
+        (599_999_997_000, "600 s"),
+        (0, "0 us"),
+        (3_000_500_000_000, "3000.5 s"),
+        (86_400_000_000_000, "86400 s"),
+    ],
 )
 def test_spans(span_ns: int, words: str) -> None:
     """Three digits and a unit."""

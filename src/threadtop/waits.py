@@ -92,7 +92,7 @@ def span(span_ns: int) -> str:
     """A timeout with its unit: ``0.5 s``, ``20 ms``, ``50 us``."""
     if span_ns >= 100_000_000:  # noqa: PLR2004 0.1 s
         seconds = span_ns / 1e9
-        return f"{seconds:.0f} s" if seconds >= 100 else f"{seconds:.3g} s"  # noqa: PLR2004 three digits
+        return f"{round(seconds, 1):.10g} s" if seconds >= 100 else f"{seconds:.3g} s"  # noqa: PLR2004 three digits
     if span_ns >= 1_000_000:  # noqa: PLR2004 1 ms
         return f"{span_ns / 1e6:.3g} ms"
     return f"{span_ns / 1e3:.3g} us"

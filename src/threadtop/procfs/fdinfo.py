@@ -101,6 +101,8 @@ def flag_names(flags: int, machine: str) -> tuple[str, ...]:
     names = [name for bit, name in (*_COMMON, *high) if flags & bit]
     if "sync" in names and "dsync" in names:
         names.remove("dsync")  # O_SYNC is both bits
+    if "tmpfile" in names and "directory" in names:
+        names.remove("directory")  # O_TMPFILE, too: it names the folder that the file has no name in
     return tuple(names)
 
 
