@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING, Final
 
 from threadtop import text, waits
-from threadtop.procfs import fdinfo
+from threadtop.procfs import fdinfo, signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -135,14 +134,15 @@ def _timerfd(one: Descriptor) -> str:
     """When it expires next, and how often; ``ticks`` that nobody has read yet."""
     more = _more(one)
     value_ns, interval_ns = _time_ns(more.get("it_value", "")), _time_ns(more.get("it_interval", ""))
-    clock = _CLOCKS.get(more.get("clockid", ""), "")
+    clock, ticks = _CLOCKS.get(more.get("clockid", ""), ""), _number(more.get("ticks"), 10) or 0
     if value_ns is None:
         return "timerfd"
-    parts = [f"in {waits.span(value_ns)}" if value_ns else "not set"]
+    # Once it has fired the kernel neither counts nor goes on before it is read.
+    parts = [f"in {waits.span(value_ns)}" if value_ns else "has fired, waits to be read" if ticks else "not set"]
     if interval_ns:
         parts.append(f"every {waits.span(interval_ns)}")
-    if (ticks := _number(more.get("ticks"), 10) or 0) > 0:
-        parts.append(f"expired {text.thousands(ticks)} times, not read")
+    if value_ns and ticks:
+        parts.append(f"expired {'once' if ticks == 1 else f'{text.thousands(ticks)} times'}, not read")
     if clock:
         parts.append(clock)
     return ", ".join(parts)
@@ -168,17 +168,10 @@ def _number(word: str | None, base: int) -> int | None:
 
 
 def _signalfd(one: Descriptor) -> str:
-    mask = _number(_more(one).get("sigmask"), 16)
-    if mask is None:
+    found = signals.numbers(_more(one).get("sigmask", ""))
+    if found is None:
         return "signalfd"
-    return " ".join(_signal(number + 1) for number in range(64) if mask >> number & 1) or "no signals"
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"RT{number}"
+    return signals.words(found) if found else "no signals"
 
 
 def _watches(one: Descriptor) -> str:
@@ -206,7 +199,7 @@ def _io_uring(one: Descriptor) -> str:
     if submissions is None or completions is None:
         return said
     pending, ready = _span(numbers["SqTail"], numbers["SqHead"]), _span(numbers["CqTail"], numbers["CqHead"])
-    said = f"{pending} of {submissions + 1} submissions, {ready} of {completions + 1} completions"
+    said = f"submissions {pending} of {submissions + 1}, completions {ready} of {completions + 1}"
     thread = more.get("SqThread", "-1")
     return said if thread.startswith("-") else f"{said}, polled by thread {thread}"
 
