@@ -9,8 +9,9 @@ import pytest
 from threadtop.blocked import BlockedOn
 from threadtop.procfs import syscalls
 from threadtop.procfs.syscalls import Call
-from threadtop.waiting import calls
-from threadtop.waiting.calls import Asked, Peek
+from threadtop.waiting import calls, peeks
+from threadtop.waiting.calls import Asked
+from threadtop.waiting.peeks import Peek
 
 MACHINES = ("x86_64", "aarch64", "i386", "arm")
 NUMBERS = {
@@ -59,7 +60,7 @@ def asked(machine: str, name: str, *arguments: int, wchan: str | None = None) ->
 
 def told(found: Asked, *parts: bytes) -> BlockedOn:
     """What the call is once its first peek was read."""
-    return calls.told(found.blocked, found.peeks[0], parts)
+    return peeks.told(found.blocked, found.peeks[0], parts)
 
 
 @pytest.mark.parametrize(("name", "machine"), EVERYWHERE)
@@ -103,11 +104,11 @@ def test_wide_times_of_narrow_machines(machine: str) -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-@pytest.mark.parametrize("operation", [9, 6, 13, 11, 9 | 256])
-def test_absolute_futex_timeouts_have_no_length(machine: str, operation: int) -> None:
-    """FUTEX_WAIT_BITSET and the PI commands wait till a moment: not for ever, and how long is not known."""
+@pytest.mark.parametrize(("operation", "clock"), [(9, 1), (6, 0), (13, 1), (11, 1), (9 | 256, 0), (13 | 256, 0)])
+def test_absolute_futex_timeouts_are_moments(machine: str, operation: int, clock: int) -> None:
+    """FUTEX_WAIT_BITSET and the PI commands wait till a moment on the clock of their flag; LOCK_PI has one clock."""
     timed = asked(machine, "futex", 0x1000, operation | PRIVATE, 0, 0x2000)
-    assert timed.peeks == ()
+    assert [(peek.shape, peek.address, peek.clock) for peek in timed.peeks] == [("timespec", 0x2000, clock)]
     assert (timed.blocked.is_forever, timed.blocked.timeout_ns) == (False, None)
     assert timed.blocked.operation == operation & ~256
     assert asked(machine, "futex", 0x1000, operation, 0, 0).blocked.is_forever is True
@@ -123,9 +124,13 @@ def test_a_futex_command_that_does_not_wait_claims_nothing() -> None:
 def test_the_newer_futex_calls(machine: str) -> None:
     """futex_wait has flags as its fourth argument, futex_waitv its futexes in memory."""
     one = asked(machine, "futex_wait", 0x1000, 0, 0xFF, 2 | PRIVATE, 0x2000, 1)
-    assert one == Asked(BlockedOn("futex_wait", futex=0x1000, is_shared=False, operation=9, is_forever=False))
+    assert one.blocked == BlockedOn("futex_wait", futex=0x1000, is_shared=False, operation=9, is_forever=False)
+    assert one.peeks == (Peek("timespec", 0x2000, 16, clock=1),)
+    assert told(one, struct.pack("<qq", 7, 5)).until_ns == 7_000_000_005
     several = asked(machine, "futex_waitv", 0x3000, 4, 0, 0, 1)
     assert (several.peeks, several.blocked.descriptors, several.blocked.is_forever) == ((), 4, True)
+    timed = asked(machine, "futex_waitv", 0x3000, 1, 0, 0x2000, 0)
+    assert [(peek.shape, peek.clock) for peek in timed.peeks] == [("timespec", 0), ("futex_waitv", None)]
     single = asked(machine, "futex_waitv", 0x3000, 1, 0, 0, 1)
     filled = told(single, struct.pack("<QQII", 1, 0x5000, PRIVATE | 2, 0))
     assert (filled.futex, filled.is_shared) == (0x5000, False)
@@ -160,10 +165,10 @@ def test_select(machine: str, name: str, size: int) -> None:
     assert (timeout.shape, timeout.address, timeout.size) == ("timeval", 0x4000, size)
     assert sets == Peek("select", 0x1000, 4, further=(0x3000,), bits=10)
     raw = struct.pack("<qq" if size == 16 else "<ii", 2, 500_000)
-    assert calls.told(found.blocked, timeout, (raw,)).timeout_ns == 2_500_000_000
-    two = calls.told(found.blocked, sets, (b"\x08\0\xff\0", b"\x08\x02\0\0"))
+    assert peeks.told(found.blocked, timeout, (raw,)).timeout_ns == 2_500_000_000
+    two = peeks.told(found.blocked, sets, (b"\x08\0\xff\0", b"\x08\x02\0\0"))
     assert (two.descriptors, two.fd) == (2, None)
-    one = calls.told(found.blocked, sets, (b"\x08\0\0\xff", b"\0\0\0\0"))
+    one = peeks.told(found.blocked, sets, (b"\x08\0\0\xff", b"\0\0\0\0"))
     assert (one.descriptors, one.fd) == (1, 3)
 
 
@@ -191,12 +196,29 @@ def test_epoll() -> None:
 
 
 def test_sleeps() -> None:
-    """A relative sleep has its length in memory, one till a moment has none that is known."""
+    """A relative sleep has its length in memory, one till a moment that moment on its clock."""
     for machine, size in (("x86_64", 16), ("aarch64", 16), ("i386", 8), ("arm", 8)):
         assert asked(machine, "nanosleep", 0x1000).peeks == (Peek("timespec", 0x1000, size, size == 16),)
         assert asked(machine, "clock_nanosleep", 1, 0, 0x1000).peeks[0].address == 0x1000
         absolute = asked(machine, "clock_nanosleep", 1, 1, 0x1000)
-        assert absolute == Asked(BlockedOn("clock_nanosleep", is_forever=False))
+        assert absolute.blocked == BlockedOn("clock_nanosleep", is_forever=False)
+        assert absolute.peeks == (Peek("timespec", 0x1000, size, size == 16, clock=1),)
+        said = told(absolute, struct.pack("<qq" if size == 16 else "<ii", 100, 5))
+        assert (said.until_ns, said.timeout_ns) == (100_000_000_005, None)
+
+
+@pytest.mark.parametrize(("clock", "as_if"), [(0, 0), (1, 1), (7, 7), (8, 0), (9, 7), (11, 11)])
+def test_clocks_of_moments(clock: int, as_if: int) -> None:
+    """An alarm clock has the time of the clock that it wakes by; rubbish in memory is no moment."""
+    found = asked("x86_64", "clock_nanosleep", clock, 1, 0x1000)
+    assert [peek.clock for peek in found.peeks] == [as_if]
+    assert told(found, struct.pack("<qq", 1, 10**9)).until_ns is None
+
+
+@pytest.mark.parametrize("clock", [2, 3, 0xFFFFFFFA, 99])
+def test_a_moment_on_a_clock_of_cpu_time_is_not_told(clock: int) -> None:
+    """Nobody knows when a process will have run for so long."""
+    assert asked("x86_64", "clock_nanosleep", clock, 1, 0x1000) == Asked(BlockedOn("clock_nanosleep", is_forever=False))
 
 
 @pytest.mark.parametrize("machine", MACHINES)

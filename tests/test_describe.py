@@ -70,6 +70,26 @@ def test_threads_of_a_watched_process(machine: Machine) -> None:
     assert machine.files.kept == 0
 
 
+@pytest.mark.parametrize(
+    ("moment_s", "until_s"), [(1004.5, 4.5), (1000.5, None), (3000 + 1e9, None), (999.0, None), (1001.0, None)]
+)
+def test_a_wait_till_a_moment(machine: Machine, moment_s: float, until_s: float | None) -> None:
+    """It is told on our own clock, whichever its own is; one that is over, or years away, is of another clock."""
+    machine.reader = BlockedReader(machine.files, euid=0, ahead_ns=lambda clock: 1000 * 10**9 if clock == 0 else 0)
+    machine.blocked.process(100, 2)
+    machine.blocked.asleep(100, 100, "futex", 0x1000, 9 | 128 | 256, 2, 16)
+    machine.blocked.asleep(100, 101, "futex", 0x2000, 9 | 128, 2, 32)
+    seconds, part = divmod(moment_s, 1)
+    moment = struct.pack("<qq", int(seconds), int(part * 1e9))
+    near = struct.pack("<qq", 7, 0)
+    machine.blocked.memory(100, bytes(16) + moment + near)
+    found = machine.tick()
+    assert found[100, 100].until_ns == (None if until_s is None else int(until_s * 1e9))
+    assert found[100, 100].timeout_ns is None
+    assert found[100, 101].until_ns == 7_000_000_000
+    assert machine.tick() is found
+
+
 def test_only_what_is_in_sight(machine: Machine) -> None:
     """Of a process that is not watched, the threads on screen alone; of others nothing is read."""
     for pid in (100, 200):

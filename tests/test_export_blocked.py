@@ -49,7 +49,17 @@ def test_all_that_is_known() -> None:
         "descriptors": None,
         "futex": None,
         "timeout_s": 1.5,
+        "left_s": None,
     }
+
+
+def test_what_is_left_of_a_timeout() -> None:
+    """In seconds, of a thread that waits till a moment."""
+    blocked = BlockedOn("clock_nanosleep", is_forever=False, until_ns=9_000_000_000)
+    shot = snapshot(process_row(100, thread_row(100, blocked=blocked, left_ns=4_249_700_000)))
+    line = export.to_json(shot, query.table(shot, View()))
+    found = json.loads(line)["processes"][0]["threads"][0]["blocked"]
+    assert (found["timeout_s"], found["left_s"], found["is_forever"]) == (None, 4.25, False)
 
 
 def test_a_futex_is_hexadecimal() -> None:

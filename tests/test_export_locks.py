@@ -45,7 +45,16 @@ def test_a_deadlock() -> None:
         "is_confirmed": True,
         "is_gil": False,
         "waiters": 1,
-        "waits": [{"tid": AB, "waited_s": 12.0, "is_at_least": False, "timeout_s": None, "is_forever": True}],
+        "waits": [
+            {
+                "tid": AB,
+                "waited_s": 12.0,
+                "is_at_least": False,
+                "timeout_s": None,
+                "is_forever": True,
+                "left_s": None,
+            }
+        ],
     }
     assert len(found["locks"]) == len(TWO)
 

@@ -95,6 +95,23 @@ def test_rows_that_did_not_change_are_handed_on() -> None:
     assert again.threads[101] is changed.threads[101]
 
 
+def test_what_is_left_of_a_timeout_goes_down() -> None:
+    """Of a thread that waits till a moment, though nothing of it was read anew; a row with the same words stays."""
+    lens = BlockedLens()
+    row = process_row(100, thread_row(100), thread_row(101))
+    blocked = {(100, 100): CHILD, (100, 101): BlockedOn("clock_nanosleep", is_forever=False, until_ns=9_000_000_000)}
+
+    def at(at_s: float) -> ProcessRow:
+        return lens.apply(sample(at_s)._replace(blocked=blocked), snapshot(row)).processes[100]
+
+    first, soon, later, over = at(1.0), at(1.02), at(5.5), at(9.5)
+    assert (first.threads[101].reason, first.threads[101].left_ns) == ("nanosleep, 8 s left", 8_000_000_000)
+    assert soon is first
+    assert (later.threads[101].reason, later.threads[101].left_ns) == ("nanosleep, 3.5 s left", 3_500_000_000)
+    assert later.threads[100] is first.threads[100]
+    assert (over.threads[101].reason, over.threads[101].left_ns) == ("nanosleep (timed)", 0)
+
+
 def test_what_is_no_longer_known_is_gone() -> None:
     """A thread out of sight has its plain row."""
     lens = BlockedLens()

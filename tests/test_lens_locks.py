@@ -144,7 +144,16 @@ def test_a_timeout_in_seconds() -> None:
     wait = LockWait(A, 11 * SECOND_NS, True, 1_500_000_000, False, False)
     made = applied(LocksLens(), locks(LockSample(1, "", "unknown", None, None, False, (wait,))))
     assert made is not None
-    assert made.locks[0].waits[0] == (A, 0.0, True, 1.5, False)
+    assert made.locks[0].waits[0] == (A, 0.0, True, 1.5, False, None)
+
+
+def test_what_is_left_of_a_timeout() -> None:
+    """Of a wait till a moment, as of this pass; one that is over by now has nothing left."""
+    for until_s, left_s in ((14, 4.0), (9, 0.0)):
+        wait = LockWait(A, SECOND_NS, False, None, False, until_ns=until_s * SECOND_NS)
+        made = applied(LocksLens(), locks(LockSample(1, "", "unknown", None, None, False, (wait,))))
+        assert made is not None
+        assert made.locks[0].waits[0].left_s == left_s
 
 
 def test_many_waiters_are_counted() -> None:

@@ -61,6 +61,7 @@ RICH = snapshot(
                 descriptors=2,
                 why_not="denied",
             ),
+            left_ns=5,
             name="GC Thread#0",
             reason="lock",
             wchan="futex_do_wait",
@@ -69,7 +70,7 @@ RICH = snapshot(
         gil=test_export_gil.GIL._replace(why_not="denied", remedy="be root"),
         locks=locks(
             *TWO,
-            lock(FIRST, 5, wait(5, timeout_s=1.5, waited_s=0.1), shared="1:2", ended_tid=9),
+            lock(FIRST, 5, wait(5, timeout_s=1.5, waited_s=0.1, left_s=0.5), shared="1:2", ended_tid=9),
             deadlocks=(CHAIN,),
             suspected=(CHAIN,),
             why_not="denied",

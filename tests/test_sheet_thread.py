@@ -128,6 +128,18 @@ def test_timeouts(said: dict[str, object], words: str | None) -> None:
     assert (found.shown if found is not None else None) == words
 
 
+def test_what_is_left_of_a_timeout() -> None:
+    """Of a wait till a moment; where the row tells of another call by now, nothing is known of it."""
+    call = BlockedOn("clock_nanosleep", is_forever=False)
+    seen = thread_row(TID, blocked=call._replace(until_ns=9), left_ns=4_249_000_000)
+    shown = entries(made(facts(call=call), seen), "now")
+    assert (shown["left_ns"].shown, shown["left_ns"].value) == ("4.2 s left", 4_249_000_000)
+    assert "timeout_ns" not in shown
+    other = entries(made(facts(call=call._replace(call="futex")), seen), "now")
+    assert "left_ns" not in other
+    assert other["timeout_ns"].shown.startswith("timed")
+
+
 def test_a_futex() -> None:
     """Its address, whether it is private, where it lies by name."""
     call = BlockedOn("futex", futex=FUTEX, is_shared=False, operation=0, is_forever=True)

@@ -143,6 +143,8 @@ def test_an_owner_and_what_it_does() -> None:
         "     ab                  101           0 s  at most 0.25 s",
         "     last                104       >= 12 s  for ever",
     ]
+    till = locks(lock(FIRST, BA, wait(AB, is_forever=False, left_s=2.9), wait(LAST, is_forever=False, left_s=0.0)))
+    assert [line[44:] for line in of(till)[3:5]] == ["2.9 s left", "with a timeout"]
     assert "owned by ba (102) just now:" in of(locks(lock(FIRST, BA, wait(AB), is_confirmed=False)))[2]
 
 

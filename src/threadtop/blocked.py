@@ -25,8 +25,9 @@ class BlockedOn(NamedTuple):
     state (``established``) or, where it has no connection, its family (``udp``, ``unix``).
     ``futex`` is the address it waits on, ``is_shared`` whether that may be another process's too
     (no FUTEX_PRIVATE_FLAG), ``operation`` the futex command.  ``timeout_ns`` is the timeout it asked for,
-    ``is_forever`` that it has none.  ``pid`` is the child it waits for, as it is called here, and ``peer`` that by
-    name; ``descriptors`` how many it polls.
+    ``is_forever`` that it has none; where it asked for a moment instead, ``until_ns`` is that on our monotonic clock.
+    ``pid`` is the child it waits for, as it is called here, and ``peer`` that by name; ``descriptors`` how many it
+    polls.
     ``why_not`` is the rule that denied what is missing ("" where nothing is).  Sources: ``syscall``, ``fd/``,
     ``fdinfo/``, ``net/`` of that process, and its memory (proc(5)).
     """
@@ -45,13 +46,15 @@ class BlockedOn(NamedTuple):
     pid: int | None = None
     descriptors: int | None = None
     why_not: str = ""
+    until_ns: int | None = None
 
 
 class LockWait(NamedTuple):
     """One thread on a futex since ``since_ns`` (monotonic), or for longer where ``is_at_least``.
 
-    ``timeout_ns`` is the timeout it asked for, ``is_forever`` that it has none; None is not known.
-    ``is_confirmed``: it has not run since an earlier reading that found it here, with the same owner.
+    ``timeout_ns`` is the timeout it asked for, ``until_ns`` the moment (monotonic), ``is_forever`` that it has none;
+    None is not known.  ``is_confirmed``: it has not run since an earlier reading that found it here, with the same
+    owner.
     """
 
     tid: int
@@ -60,6 +63,7 @@ class LockWait(NamedTuple):
     timeout_ns: int | None
     is_forever: bool | None
     is_confirmed: bool = False
+    until_ns: int | None = None
 
 
 class LockSample(NamedTuple):

@@ -203,7 +203,7 @@ def _thread(row: ThreadRow) -> dict[str, Any]:
     return {
         **_values(row, fields.JSON_THREAD),
         "gil": _gil_share(row.gil),
-        "blocked": _blocked(row.blocked),
+        "blocked": _blocked(row.blocked, row.left_ns),
         "time": _time(row.time),
     }
 
@@ -224,7 +224,7 @@ def _time(share: TimeShare | None) -> dict[str, Any] | None:
     }
 
 
-def _blocked(blocked: BlockedOn | None) -> dict[str, Any] | None:
+def _blocked(blocked: BlockedOn | None, left_ns: int | None) -> dict[str, Any] | None:
     if blocked is None:
         return None
     return {
@@ -232,6 +232,7 @@ def _blocked(blocked: BlockedOn | None) -> dict[str, Any] | None:
         **{key: getattr(blocked, key) for key in ("fd", "is_shared", "is_forever", "pid", "descriptors")},
         "futex": None if blocked.futex is None else f"{blocked.futex:#x}",
         "timeout_s": None if blocked.timeout_ns is None else blocked.timeout_ns / 1e9,
+        "left_s": None if left_ns is None else _rounded(left_ns / 1e9, 3),
     }
 
 
@@ -305,6 +306,7 @@ def _lock(lock: LockRow) -> dict[str, Any]:
                 "is_at_least": wait.is_at_least,
                 "timeout_s": wait.timeout_s,
                 "is_forever": wait.is_forever,
+                "left_s": _rounded(wait.left_s, 3),
             }
             for wait in lock.waits
         ],

@@ -14,7 +14,8 @@ MOST_WAITS: Final = 256  # of one lock that are told one by one
 class LockWaitRow(NamedTuple):
     """A thread on a futex: for ``waited_s`` seconds (at least, where ``is_at_least``), with a timeout or for ever.
 
-    ``timeout_s`` is what it asked for, None without one or not known; ``is_forever`` None is not known.
+    ``timeout_s`` is what it asked for, None without one or not known; ``is_forever`` None is not known.  ``left_s``:
+    it asked for a moment, so far away.
     """
 
     tid: int
@@ -22,6 +23,7 @@ class LockWaitRow(NamedTuple):
     is_at_least: bool
     timeout_s: float | None
     is_forever: bool | None
+    left_s: float | None = None
 
 
 class LockRow(NamedTuple):

@@ -36,7 +36,10 @@ POLICIES: Mapping[int, str] = {0: "other", 1: "fifo", 2: "rr", 3: "batch", 5: "i
 
 
 class ThreadRow(NamedTuple):
-    """One thread over the last interval; percentages are of one core, rates per second."""
+    """One thread over the last interval; percentages are of one core, rates per second.
+
+    ``left_ns`` is what is left of a timeout that it asked for as a moment.
+    """
 
     pid: int
     tid: int
@@ -66,6 +69,7 @@ class ThreadRow(NamedTuple):
     gil: GilShare | None = None
     sampled: TimeShare | None = None
     blocked: BlockedOn | None = None
+    left_ns: int | None = None
 
     @property
     def time(self) -> TimeShare | None:

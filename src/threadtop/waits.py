@@ -98,9 +98,20 @@ def span(span_ns: int) -> str:
     return f"{span_ns / 1e3:.3g} us"
 
 
-def described(blocked: BlockedOn, state: str, wchan: str | None) -> str | None:
+def left(left_ns: int | None) -> str:
+    """What is left of a timeout, so coarse that it changes ten times a second at most; "" for nothing, or not known."""
+    if not left_ns:
+        return ""
+    tenths = round(left_ns / 1e8)
+    if tenths:
+        left_ns = (tenths if tenths < 100 else round(tenths / 10) * 10) * 100_000_000  # noqa: PLR2004 10 s
+    return f"{span(left_ns)} left"
+
+
+def described(blocked: BlockedOn, state: str, wchan: str | None, left_ns: int | None = None) -> str | None:
     """What a thread waits for by the call that it sleeps in, the decisive part first; None where that is not known.
 
+    ``left_ns`` is what is left of its timeout, where it asked for a moment.
     ``futex 0x..5f40 (for ever)``, ``recv fd 12 <- 10.0.0.5:5432 (established)``, ``disk: /var/lib/db/heap.3 (fsync)``.
     Names and paths are as the kernel has them: who shows them makes them harmless.
     """
@@ -109,19 +120,20 @@ def described(blocked: BlockedOn, state: str, wchan: str | None) -> str | None:
     if not call:  # asleep outside of a call: it touched memory that has to be read or is locked
         return None if blocked.why_not else f"{known or 'disk'}: page fault"
     kind = reasons.kind(state, wchan, blocked.call, blocked.target)
+    timeout = left(left_ns) or _timeout(blocked)
     if kind == "disk":
         medium = known.partition(" ")[0] if wchan and reasons.kind("S", wchan) == "disk" else "disk"
         said = f"{medium}: {blocked.target} ({call})" if blocked.target else f"{medium} ({call})"
     elif known == "kernel lock":
         said = f"{known} ({call})"
     elif call in _BY_CALL:
-        said = _BY_CALL[call](blocked, call)
+        said = _BY_CALL[call](blocked, call, timeout)
     elif kind == "child" and call in _CHILD_CALLS:
         said = "vfork child"
     elif blocked.fd is not None:
         said = f"{call} {_descriptor(blocked, call)}"
     elif blocked.target:
-        said = f"{call}: {blocked.target}{_in_brackets(_timeout(blocked))}"
+        said = f"{call}: {blocked.target}{_in_brackets(timeout)}"
     else:
         said = f"{known} ({call})" if known else call
     return said
@@ -144,40 +156,41 @@ def _after_comma(part: str) -> str:
     return f", {part}" if part else ""
 
 
-def _futex(blocked: BlockedOn, call: str) -> str:
+def _futex(blocked: BlockedOn, call: str, timeout: str) -> str:
     if blocked.futex is None:
         many = f" {blocked.descriptors} at once" if blocked.descriptors else ""
-        return f"{call}{many}{_in_brackets(_timeout(blocked))}"
+        return f"{call}{many}{_in_brackets(timeout)}"
     pi = " pi" if blocked.operation in _PI else ""
     shared = " shared" if blocked.is_shared else ""
-    return f"{call} {futex_name(blocked.futex)}{pi}{shared}{_in_brackets(_timeout(blocked))}"
+    return f"{call} {futex_name(blocked.futex)}{pi}{shared}{_in_brackets(timeout)}"
 
 
-def _epoll(blocked: BlockedOn, call: str) -> str:
+def _epoll(blocked: BlockedOn, call: str, timeout: str) -> str:
     count = "" if blocked.descriptors is None else f": {_fds(blocked.descriptors)}"
-    timeout = "" if blocked.is_forever else _timeout(blocked)  # for ever is what servers do
-    return f"{call} fd {blocked.fd}{count}{_after_comma(timeout)}"
+    after = "" if blocked.is_forever else _after_comma(timeout)  # for ever is what servers do
+    return f"{call} fd {blocked.fd}{count}{after}"
 
 
-def _poll(blocked: BlockedOn, call: str) -> str:
+def _poll(blocked: BlockedOn, call: str, timeout: str) -> str:
     if blocked.descriptors == 0:  # a way to sleep: Python's time.sleep before 3.11
-        return f"sleep {_timeout(blocked)} ({call})" if _timeout(blocked) else f"sleep ({call})"
-    timeout = _after_comma(_timeout(blocked))
+        return f"sleep {timeout} ({call})" if timeout else f"sleep ({call})"
+    after = _after_comma(timeout)
     if blocked.fd is not None:
-        return f"{call} {_descriptor(blocked, call)}{timeout}"
-    return f"{call}{'' if blocked.descriptors is None else f' {_fds(blocked.descriptors)}'}{timeout}"
+        return f"{call} {_descriptor(blocked, call)}{after}"
+    return f"{call}{'' if blocked.descriptors is None else f' {_fds(blocked.descriptors)}'}{after}"
 
 
 def _fds(count: int) -> str:
     return "no fds" if not count else "1 fd" if count == 1 else f"{count} fds"
 
 
-def _sleep(blocked: BlockedOn, call: str) -> str:
-    timeout = _timeout(blocked)
-    return f"{call} {timeout}" if blocked.timeout_ns is not None else f"{call}{_in_brackets(timeout)}"
+def _sleep(blocked: BlockedOn, call: str, timeout: str) -> str:
+    if blocked.timeout_ns is not None:
+        return f"{call} {timeout}"
+    return f"{call}{_in_brackets(timeout) if timeout in {'', _TIMED} else _after_comma(timeout)}"
 
 
-def _wait(blocked: BlockedOn, call: str) -> str:
+def _wait(blocked: BlockedOn, call: str, _timeout: str) -> str:
     if blocked.pid is None and blocked.fd is not None:
         return f"{call} child of fd {blocked.fd}"
     if blocked.pid is None:
@@ -185,20 +198,19 @@ def _wait(blocked: BlockedOn, call: str) -> str:
     return f"{call} child {blocked.pid}{_in_brackets(blocked.peer.removesuffix(f'[{blocked.pid}]'))}"
 
 
-def _io_uring(blocked: BlockedOn, call: str) -> str:
+def _io_uring(blocked: BlockedOn, call: str, _timeout: str) -> str:
     return f"{call} fd {blocked.fd}"
 
 
-def _signal(blocked: BlockedOn, call: str) -> str:
-    timeout = "" if blocked.is_forever else _timeout(blocked)
-    return f"signal ({call}{_after_comma(timeout)})"
+def _signal(blocked: BlockedOn, call: str, timeout: str) -> str:
+    return f"signal ({call}{'' if blocked.is_forever else _after_comma(timeout)})"
 
 
-def _aio(blocked: BlockedOn, call: str) -> str:
-    return f"{call}{_in_brackets(_timeout(blocked))}"
+def _aio(_blocked: BlockedOn, call: str, timeout: str) -> str:
+    return f"{call}{_in_brackets(timeout)}"
 
 
-_BY_CALL: Final[Mapping[str, Callable[[BlockedOn, str], str]]] = {
+_BY_CALL: Final[Mapping[str, Callable[[BlockedOn, str, str], str]]] = {
     "futex": _futex,
     "epoll": _epoll,
     "poll": _poll,

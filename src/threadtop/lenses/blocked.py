@@ -17,12 +17,16 @@ _ASLEEP: Final = frozenset("SD")
 
 
 class _Process(NamedTuple):
-    """The row of a process as it came in, what its threads are blocked on, and the row that was made of both."""
+    """The row of a process as it came in, what its threads are blocked on, and the row that was made of both.
+
+    ``is_timed``: one of them waits until a moment, which comes nearer while it does not run.
+    """
 
     raw: ProcessRow
     blocked: Mapping[int, BlockedOn]
     row: ProcessRow
     threads: Mapping[int, tuple[ThreadRow, ThreadRow]]
+    is_timed: bool
 
 
 class BlockedLens:
@@ -43,7 +47,7 @@ class BlockedLens:
         for pid, blocked in self._by_pid.items():
             raw = snapshot.processes.get(pid)
             if raw is not None:
-                made[pid] = _made(raw, blocked, self._processes.get(pid))
+                made[pid] = _made(raw, blocked, self._processes.get(pid), sample.at_ns)
         self._processes = made
         if not made:
             return snapshot
@@ -62,27 +66,41 @@ def _grouped(
     return {pid: old if (old := before.get(pid)) == new else new for pid, new in grouped.items()}
 
 
-def _made(raw: ProcessRow, blocked: Mapping[int, BlockedOn], old: _Process | None) -> _Process:
-    if old is not None and old.raw is raw and old.blocked is blocked:
+def _made(raw: ProcessRow, blocked: Mapping[int, BlockedOn], old: _Process | None, at_ns: int) -> _Process:
+    if old is not None and old.raw is raw and old.blocked is blocked and not old.is_timed:
         return old
+    is_timed = False
     threads: dict[int, tuple[ThreadRow, ThreadRow]] = {}
     for tid, one in blocked.items():
         thread = raw.threads.get(tid)
         if thread is None:
             continue
+        left_ns = max(0, one.until_ns - at_ns) if one.until_ns is not None else None
+        is_timed |= left_ns is not None
         before = old.threads.get(tid) if old is not None else None
-        if before is None or before[0] is not thread or before[1].blocked != one:
-            before = thread, thread._replace(blocked=one, reason=reason(thread, one))
+        if before is None or before[0] is not thread or not _says(before[1], one, left_ns):
+            before = thread, thread._replace(blocked=one, left_ns=left_ns, reason=reason(thread, one, left_ns))
         threads[tid] = before
+    if old is not None and old.raw is raw and _is_same(threads, old.threads):
+        return old._replace(blocked=blocked)
     row = raw._replace(threads={**raw.threads, **{tid: pair[1] for tid, pair in threads.items()}})
-    return _Process(raw, blocked, row, threads)
+    return _Process(raw, blocked, row, threads, is_timed)
 
 
-def reason(thread: ThreadRow, blocked: BlockedOn) -> str | None:
+def _says(row: ThreadRow, blocked: BlockedOn, left_ns: int | None) -> bool:
+    """Whether a row says this already: what is left of a timeout in words, which are coarse."""
+    return row.blocked == blocked and (row.left_ns == left_ns or waits.left(row.left_ns) == waits.left(left_ns))
+
+
+def _is_same(made: Mapping[int, tuple[ThreadRow, ThreadRow]], old: Mapping[int, tuple[ThreadRow, ThreadRow]]) -> bool:
+    return made.keys() == old.keys() and all(pair is old[tid] for tid, pair in made.items())
+
+
+def reason(thread: ThreadRow, blocked: BlockedOn, left_ns: int | None = None) -> str | None:
     """Why a thread is not running, with what its call says; who waits for the GIL or a CPU does that.
 
     None where nothing of it may be known: ``blocked.why_not`` has the rule that forbids it.
     """
     if thread.state not in _ASLEEP or thread.reason == waits.GIL:
         return thread.reason
-    return waits.described(blocked, thread.state, thread.wchan) or thread.reason
+    return waits.described(blocked, thread.state, thread.wchan, left_ns) or thread.reason

@@ -174,4 +174,5 @@ def _wait_row(wait: LockWait, at_ns: int) -> LockWaitRow:
         is_at_least=wait.is_at_least,
         timeout_s=None if wait.timeout_ns is None else wait.timeout_ns / SECOND_NS,
         is_forever=wait.is_forever,
+        left_s=None if wait.until_ns is None else max(0, wait.until_ns - at_ns) / SECOND_NS,
     )

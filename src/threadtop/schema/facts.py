@@ -43,6 +43,7 @@ BLOCKED: Final = record(
         "descriptors": value("integer?", "how many descriptors it polls", minimum=0),
         "futex": value("string?", "address of the futex it waits on", pattern=_ADDRESS),
         "timeout_s": value("number?", "timeout it asked for", minimum=0),
+        "left_s": value("number?", "time left of a timeout that it asked for as a moment", minimum=0),
     },
 )
 GIL: Final = record(
@@ -98,6 +99,7 @@ _LOCK: Final = record(
                     "is_at_least": value("boolean", "or for longer"),
                     "timeout_s": value("number?", "timeout it asked for", minimum=0),
                     "is_forever": value("boolean?", "whether it waits without a timeout"),
+                    "left_s": value("number?", "time left of a timeout that it asked for as a moment", minimum=0),
                 },
             ),
             "those that wait, the longest first",

@@ -38,7 +38,7 @@ def entries(subject: Subject, row: ThreadRow, facts: ThreadFacts) -> Iterator[En
         yield Entry("call", blocked.call or "none: a page fault", blocked.call or None, role="b")
         yield from _descriptor(subject.snapshot, row.pid, blocked)
         yield from _lock(subject, row, blocked, facts.lock_place)
-        yield from _timeout(blocked)
+        yield from _timeout(blocked, row.left_ns if blocked is row.blocked else None)
     place = facts.program_counter
     if place is None:
         yield Entry("program_counter", text.UNKNOWN, None, only_blocked(facts))
@@ -155,11 +155,13 @@ def _deadlock(subject: Subject, row: ThreadRow) -> str:
     return ""
 
 
-def _timeout(blocked: BlockedOn) -> Iterator[Entry]:
+def _timeout(blocked: BlockedOn, left_ns: int | None) -> Iterator[Entry]:
     """How long it waits at most; nothing where the call has no timeout, or that is not known."""
     if blocked.is_forever:
         yield Entry("timeout_ns", f"none: it may wait {waits.FOR_EVER}", None)
     elif blocked.timeout_ns is not None:
         yield Entry("timeout_ns", f"at most {waits.span(blocked.timeout_ns)}", blocked.timeout_ns)
+    elif left := waits.left(left_ns):
+        yield Entry("left_ns", left, left_ns)
     elif blocked.is_forever is False:
         yield Entry("timeout_ns", "timed: till a moment, or for a length that is not known", None, blocked.why_not)

@@ -75,6 +75,12 @@ TERMS: Final = by_key(
         "syscall, and the memory that its arguments point at",
     ),
     Term(
+        "left_ns",
+        "timeout",
+        "How long it still waits at most: it asked for a moment. When it began to wait is not known.",
+        "syscall, and the memory that its arguments point at; clock_gettime(2)",
+    ),
+    Term(
         "program_counter",
         "where",
         "The instruction after which it went to sleep, as file and offset, and as function where the file names it. "

@@ -6,45 +6,27 @@ the thread's memory can tell (a timeout behind a pointer, the one descriptor of 
 
 from __future__ import annotations
 
-import struct
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.blocked import BlockedOn
 from threadtop.procfs import syscalls
+from threadtop.waiting.peeks import FUTEX_PRIVATE, WAITV, Peek
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from threadtop.procfs.syscalls import Call
+    from threadtop.waiting.peeks import Shape
 
 NARROW: Final = frozenset({"i386", "arm"})  # 32-bit machines
-SECOND_NS: Final = 1_000_000_000
-MOST_SECONDS: Final = 10**12  # more is no timeout, but rubbish in memory
+_ALWAYS_WIDE: Final = frozenset({"futex_wait", "futex_waitv", "epoll_pwait2"})  # they are younger than _time64
 MOST_SELECTED: Final = 1 << 16  # descriptors in a set of select: more is not read
-_FUTEX_PRIVATE, _FUTEX_REALTIME = 128, 256  # include/uapi/linux/futex.h
+_FUTEX_REALTIME = 256  # include/uapi/linux/futex.h
 FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_LOCK_PI2 = 0, 6, 9, 11, 13
 _TIMER_ABSTIME: Final = 1
 _P_PID, _P_PIDFD = 1, 3  # waitid(2)
 _RESTARTED: Final = {"futex": "futex", "poll": "poll", "do_sys_poll": "poll", "do_poll": "poll"}
-
-Shape: TypeAlias = Literal["timespec", "timeval", "poll", "select", "futex_waitv", "socketcall", "path"]
-"""What lies behind a pointer."""
-
-
-class Peek(NamedTuple):
-    """Bytes of the thread's memory that say more of its call: ``size`` of them at ``address``, in form ``shape``.
-
-    ``is_wide``: its seconds have 64 bits.  ``further`` are more places of the same form (the sets of a select, of
-    so many ``bits``).
-    """
-
-    shape: Shape
-    address: int
-    size: int
-    is_wide: bool = True
-    further: tuple[int, ...] = ()
-    bits: int = 0
 
 
 class Asked(NamedTuple):
@@ -62,8 +44,8 @@ def asked(machine: str, call: Call, wchan: str | None = None) -> Asked:
     """
     if call.number is None or len(call.arguments) < _ARGUMENTS:
         return Asked(BlockedOn())
-    is_wide = machine not in NARROW or syscalls.name(machine, call.number).endswith("_time64")
     name = plain_name(machine, call.number)
+    is_wide = machine not in NARROW or syscalls.name(machine, call.number).endswith("_time64") or name in _ALWAYS_WIDE
     if name == "restart_syscall":
         name = next((old for beginning, old in _RESTARTED.items() if (wchan or "").startswith(beginning)), name)
     decode = _DECODERS.get(name)
@@ -77,19 +59,9 @@ def plain_name(machine: str, number: int) -> str:
     return _NARROW_NAMES.get(name, name) if machine in NARROW else name
 
 
-def told(blocked: BlockedOn, peek: Peek, parts: tuple[bytes, ...]) -> BlockedOn:
-    """``blocked`` with what the bytes at a peek's places say; rubbish says nothing."""
-    if not parts or any(len(part) != peek.size for part in parts):
-        return blocked
-    return _TELLERS[peek.shape](blocked, peek, parts)
-
-
 _ARGUMENTS: Final = 6
-_INT: Final = struct.Struct("<i")
-_WAITV: Final = struct.Struct("<QQII")  # struct futex_waitv
 _POLLFD_BYTES: Final = 8
 _PATH_BYTES, _PAGE_BYTES = 256, 4096
-_WIDE_TIME, _NARROW_TIME = struct.Struct("<qq"), struct.Struct("<ii")
 # include/uapi/linux/net.h: socketcall(2) of 32-bit x86
 _SOCKET_CALLS: Final = {
     3: "connect",
@@ -130,66 +102,31 @@ class _Arguments(NamedTuple):
         return Peek(shape, self.pointer(at), 16 if self.is_wide else 8, self.is_wide)
 
 
-# -- one function for each form in memory ------------------------------------------------------
-
-
-def _time(blocked: BlockedOn, peek: Peek, parts: tuple[bytes, ...]) -> BlockedOn:
-    seconds, part = (_WIDE_TIME if peek.is_wide else _NARROW_TIME).unpack(parts[0])
-    if peek.shape == "timespec" and peek.is_wide:
-        part = int.from_bytes(parts[0][8:12], "little", signed=True)  # padding above it, on 32-bit machines
-    part *= 1000 if peek.shape == "timeval" else 1
-    is_sane = 0 <= seconds <= MOST_SECONDS and 0 <= part < SECOND_NS
-    return blocked._replace(timeout_ns=seconds * SECOND_NS + part if is_sane else None)
-
-
-def _one_polled(blocked: BlockedOn, _peek: Peek, parts: tuple[bytes, ...]) -> BlockedOn:
-    fd = int(_INT.unpack_from(parts[0])[0])
-    return blocked._replace(fd=fd) if fd >= 0 else blocked
-
-
-def _selected(blocked: BlockedOn, peek: Peek, parts: tuple[bytes, ...]) -> BlockedOn:
-    """The descriptors in any of a select's sets; the only one is what it waits for."""
-    together = 0
-    for one in parts:
-        together |= int.from_bytes(one, "little")
-    together &= (1 << peek.bits) - 1
-    count = together.bit_count()
-    return blocked._replace(descriptors=count, fd=together.bit_length() - 1 if count == 1 else None)
-
-
-def _one_futex(blocked: BlockedOn, _peek: Peek, parts: tuple[bytes, ...]) -> BlockedOn:
-    _, address, flags, _ = _WAITV.unpack(parts[0])
-    return blocked._replace(futex=address, is_shared=not flags & _FUTEX_PRIVATE)
-
-
-def _first_argument(blocked: BlockedOn, _peek: Peek, parts: tuple[bytes, ...]) -> BlockedOn:
-    return blocked._replace(fd=int(_INT.unpack_from(parts[0])[0]))
-
-
-def _path(blocked: BlockedOn, _peek: Peek, parts: tuple[bytes, ...]) -> BlockedOn:
-    return blocked._replace(target=parts[0].partition(b"\0")[0].decode("utf-8", "surrogateescape"))
-
-
-_TELLERS: Final[dict[Shape, Callable[[BlockedOn, Peek, tuple[bytes, ...]], BlockedOn]]] = {
-    "timespec": _time,
-    "timeval": _time,
-    "poll": _one_polled,
-    "select": _selected,
-    "futex_waitv": _one_futex,
-    "socketcall": _first_argument,
-    "path": _path,
-}
-
-
 # -- one function for each way of waiting ------------------------------------------------------
 
 
-def _timed(blocked: BlockedOn, arguments: _Arguments, at: int, *more: Peek, is_absolute: bool = False) -> Asked:
-    """A call with a pointer to a timeout as argument ``at``: none is for ever; an absolute one has no length."""
+def _timed(blocked: BlockedOn, arguments: _Arguments, at: int, *more: Peek) -> Asked:
+    """A call with a pointer to the length of a timeout as argument ``at``: none is for ever."""
     if not arguments.pointer(at):
         return Asked(blocked._replace(is_forever=True), more)
-    blocked = blocked._replace(is_forever=False)
-    return Asked(blocked, more if is_absolute else (arguments.time(at), *more))
+    return Asked(blocked._replace(is_forever=False), (arguments.time(at), *more))
+
+
+def _until(blocked: BlockedOn, arguments: _Arguments, at: int, clock: int, *more: Peek) -> Asked:
+    """As ``_timed``, with a moment in place of the length; on a clock of CPU time nobody knows how long that is."""
+    found, known = _timed(blocked, arguments, at), _CLOCKS.get(clock)
+    peeks = tuple(peek._replace(clock=known) for peek in found.peeks if known is not None)
+    return Asked(found.blocked, (*peeks, *more))
+
+
+_REALTIME, _MONOTONIC, _BOOTTIME, _TAI = 0, 1, 7, 11  # include/uapi/linux/time.h
+_REALTIME_ALARM, _BOOTTIME_ALARM = 8, 9
+_CLOCKS: Final = {
+    **{clock: clock for clock in (_REALTIME, _MONOTONIC, _BOOTTIME, _TAI)},
+    _REALTIME_ALARM: _REALTIME,
+    _BOOTTIME_ALARM: _BOOTTIME,
+}
+"""Clocks that go on while a thread sleeps, by that which has the same time."""
 
 
 def _by_fd(name: str, arguments: _Arguments) -> Asked:
@@ -203,28 +140,31 @@ def _recvmmsg(name: str, arguments: _Arguments) -> Asked:
 
 def _futex(name: str, arguments: _Arguments) -> Asked:
     flags = arguments.integer(1)
-    operation = flags & ~(_FUTEX_PRIVATE | _FUTEX_REALTIME)
-    blocked = BlockedOn(name, futex=arguments.pointer(0), is_shared=not flags & _FUTEX_PRIVATE, operation=operation)
+    operation = flags & ~(FUTEX_PRIVATE | _FUTEX_REALTIME)
+    blocked = BlockedOn(name, futex=arguments.pointer(0), is_shared=not flags & FUTEX_PRIVATE, operation=operation)
     if operation not in {FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_LOCK_PI2}:
         return Asked(blocked)
-    return _timed(blocked, arguments, 3, is_absolute=operation != FUTEX_WAIT)
+    if operation == FUTEX_WAIT:
+        return _timed(blocked, arguments, 3)
+    is_real = flags & _FUTEX_REALTIME or operation == FUTEX_LOCK_PI
+    return _until(blocked, arguments, 3, _REALTIME if is_real else _MONOTONIC)
 
 
 def _futex_wait(name: str, arguments: _Arguments) -> Asked:
     blocked = BlockedOn(
         name,
         futex=arguments.pointer(0),
-        is_shared=not arguments.integer(3) & _FUTEX_PRIVATE,
+        is_shared=not arguments.integer(3) & FUTEX_PRIVATE,
         operation=FUTEX_WAIT_BITSET,
     )
-    return _timed(blocked, arguments, 4, is_absolute=True)
+    return _until(blocked, arguments, 4, arguments.integer(5))
 
 
 def _futex_waitv(name: str, arguments: _Arguments) -> Asked:
     count = arguments.integer(1)
     blocked = BlockedOn(name, operation=FUTEX_WAIT_BITSET, descriptors=count)
-    one = (Peek("futex_waitv", arguments.pointer(0), _WAITV.size),) if count == 1 else ()
-    return _timed(blocked, arguments, 3, *one, is_absolute=True)
+    one = (Peek("futex_waitv", arguments.pointer(0), WAITV.size),) if count == 1 else ()
+    return _until(blocked, arguments, 3, arguments.integer(4), *one)
 
 
 def _milliseconds(blocked: BlockedOn, timeout_ms: int) -> BlockedOn:
@@ -284,8 +224,9 @@ def _nanosleep(name: str, arguments: _Arguments) -> Asked:
 
 
 def _clock_nanosleep(name: str, arguments: _Arguments) -> Asked:
-    is_absolute = bool(arguments.integer(1) & _TIMER_ABSTIME)
-    return _timed(BlockedOn(name), arguments, 2, is_absolute=is_absolute)
+    if arguments.integer(1) & _TIMER_ABSTIME:
+        return _until(BlockedOn(name), arguments, 2, arguments.integer(0))
+    return _timed(BlockedOn(name), arguments, 2)
 
 
 def _wait4(name: str, arguments: _Arguments) -> Asked:
@@ -320,7 +261,7 @@ def _queue(name: str, arguments: _Arguments) -> Asked:
 
 
 def _posix_queue(name: str, arguments: _Arguments) -> Asked:
-    return _timed(BlockedOn(name, fd=arguments.integer(0)), arguments, 4, is_absolute=True)
+    return _until(BlockedOn(name, fd=arguments.integer(0)), arguments, 4, _REALTIME)
 
 
 def _open(name: str, arguments: _Arguments) -> Asked:

@@ -8,6 +8,7 @@ of it is read again, but what is at the other end of its socket or pipe, now and
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -18,17 +19,17 @@ from threadtop.gil import refusals
 from threadtop.gil.memory import BadAddressError, Memory
 from threadtop.procfs import syscalls
 from threadtop.sample import living
-from threadtop.waiting import calls
+from threadtop.waiting import calls, peeks
 from threadtop.waiting.ends import REFRESH_NS, Ends
 from threadtop.waiting.machines import machine_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from threadtop.interest import Interest
     from threadtop.procfs.reader import ProcReader
     from threadtop.sample import ProcessSample, Sample, ThreadSample
-    from threadtop.waiting.calls import Peek
+    from threadtop.waiting.peeks import Peek
 
 MOST_THREADS: Final = 2000  # of one process that is looked at closely
 # Threads read beyond those on screen; who is left out has his turn in a later tick.
@@ -39,6 +40,11 @@ DENIED_TICKS: Final = 30  # until a process whose calls may not be read is tried
 EPOLL_BYTES: Final = 1 << 20  # of the list of an epoll's descriptors
 MANY_EPOLLED, EPOLL_TICKS = 500, 10  # a list so long is read again after so many ticks
 _BLOCKED: Final = frozenset("SD")
+
+
+def ahead_ns(clock: int) -> int:
+    """By how much a clock (clock_gettime(2)) is ahead of the monotonic one."""
+    return time.clock_gettime_ns(clock) - time.monotonic_ns()
 
 
 class _Known(NamedTuple):
@@ -91,9 +97,10 @@ class _Seen:
 class BlockedReader:
     """Reads what threads are blocked on; keeps what it found of those that have not run since."""
 
-    def __init__(self, reader: ProcReader, euid: int | None = None) -> None:
-        """Read through ``reader``, which no other thread uses; ``euid`` is ours."""
+    def __init__(self, reader: ProcReader, euid: int | None = None, ahead_ns: Callable[[int], int] = ahead_ns) -> None:
+        """Read through ``reader``, which no other thread uses; ``euid`` is ours, ``ahead_ns`` tells clocks apart."""
         self._reader = reader
+        self._ahead_ns = ahead_ns
         self._euid = os.geteuid() if euid is None else euid
         self._tick = 0
         self._seen: dict[int, _Seen] = {}
@@ -119,7 +126,7 @@ class BlockedReader:
         """
         self._tick += 1
         self._first_left = MOST_FIRST
-        gap_s = min(1.0, max(0, sample.at_ns - self._at_ns) / calls.SECOND_NS)
+        gap_s = min(1.0, max(0, sample.at_ns - self._at_ns) / peeks.SECOND_NS)
         self._again_left = max(LEAST_AGAIN, round(MOST_AGAIN_PER_S * gap_s))
         self._at_ns = sample.at_ns
         self._ends.begin(sample.at_ns, sample.processes, is_whole=interest.attached is None)
@@ -274,7 +281,10 @@ class BlockedReader:
                 parts.append(memory.read(address, peek.size))
             except (BadAddressError, GoneError):
                 return blocked
-        return calls.told(blocked, peek, tuple(parts))
+        blocked = peeks.told(blocked, peek, tuple(parts))
+        if peek.clock is None:
+            return blocked
+        return peeks.on_our_clock(blocked, self._ahead_ns(peek.clock), self._at_ns)
 
     def _memory(self, pid: int, tid: int) -> Memory | None:
         """The memory of a process, open until the end of this tick; None if it may not be read, raises GoneError.

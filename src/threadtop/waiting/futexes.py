@@ -49,6 +49,7 @@ class Wait:
             blocked.timeout_ns,
             blocked.is_forever,
             self.is_confirmed,
+            blocked.until_ns,
         )
 
 

@@ -237,6 +237,8 @@ def _timeout(wait: LockWaitRow) -> str:
         return "timeout not known"
     if wait.is_forever:
         return waits.FOR_EVER
+    if wait.left_s:
+        return waits.left(int(wait.left_s * 1e9))
     return "with a timeout" if wait.timeout_s is None else f"at most {waits.span(int(wait.timeout_s * 1e9))}"
 
 
