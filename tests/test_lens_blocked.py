@@ -55,6 +55,21 @@ def test_the_kind_of_time_follows_the_call() -> None:
     assert thread.time.blocked == (("network", 100.0),)
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [("unix dgram", "pipe"), ("unix stream, listening", "pipe"), ("udp", "network"), ("", "network")],
+)
+@pytest.mark.parametrize("wchan", ["__skb_wait_for_more_packets", "wait_woken", ""])
+def test_a_unix_socket_is_no_network(wchan: str, status: str, kind: str) -> None:
+    """The kernel waits for all families in the same functions; the socket's own tells."""
+    row = process_row(100, thread_row(100, wchan=wchan))
+    for call in ("recvfrom", "accept"):
+        blocked = BlockedOn(call, fd=3, target="socket:[1]", status=status)
+        thread = applied(BlockedLens(), {(100, 100): blocked}, row).processes[100].threads[100]
+        assert thread.time is not None
+        assert thread.time.blocked == ((kind, 100.0),)
+
+
 @pytest.mark.parametrize(("descriptors", "kind"), [(0, "sleep"), (2, "poll"), (None, "poll")])
 def test_a_select_of_no_descriptors_is_a_sleep(descriptors: int | None, kind: str) -> None:
     """In the time bar as in words; an epoll of none is none."""

@@ -184,6 +184,25 @@ def test_a_read_is_told_by_its_descriptor(scene: Scene, link: str, wchan: bytes,
     assert scene.look()[0] == kind
 
 
+@pytest.mark.parametrize("call", ["recvfrom", "accept", "read"])
+@pytest.mark.parametrize("wchan", [b"__skb_wait_for_more_packets", b"sock_alloc_send_pskb", b"0"])
+@pytest.mark.parametrize(("protocol", "kind"), [("UNIX", "pipe"), ("UNIX-STREAM", "pipe"), ("UDP", "network")])
+def test_a_unix_socket_is_no_network(scene: Scene, call: str, wchan: bytes, protocol: str, kind: str) -> None:
+    """The kernel waits for datagrams and connections of all families in the same function: the socket tells which."""
+    scene.reader.descriptor_protocol = lambda _task, _fd: protocol  # type: ignore[method-assign]
+    scene.fake.descriptor(PID, 7, "socket:[2]")
+    scene.sleeps(wchan, call, 7)
+    assert scene.look()[0] == kind
+    assert scene.look() == (kind, {"schedstat"})
+
+
+def test_a_socket_where_calls_are_denied(scene: Scene) -> None:
+    """Then most that wait so wait for the network."""
+    deny(scene.proc, "syscall")
+    scene.sleeps(b"__skb_wait_for_more_packets", "recvfrom", 7)
+    assert scene.look()[0] == "network"
+
+
 def test_a_descriptor_is_remembered_for_a_while(scene: Scene) -> None:
     """The link is read once in a second: it may be another file by then."""
     scene.fake.descriptor(PID, 7, "pipe:[1]")

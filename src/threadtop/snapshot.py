@@ -76,11 +76,12 @@ class ThreadRow(NamedTuple):
         """Where its time went: sampled where its process is looked at closely, else from one look; None not known."""
         if self.sampled is not None or self.cpu_pct is None:
             return self.sampled
-        call, target, descriptors, why_not = "", "", None, ""
+        call, target, descriptors, why_not, is_local = "", "", None, "", False
         if (blocked := self.blocked) is not None:
             call, target, descriptors, why_not = blocked.call, blocked.target, blocked.descriptors, blocked.why_not
+            is_local = blocked.status.startswith("unix")
         state = "I" if self.kernel and self.state == "S" else self.state
-        kind = None if state == "R" else reasons.kind(state, self.wchan, call, target, descriptors)
+        kind = None if state == "R" else reasons.kind(state, self.wchan, call, target, descriptors, is_local=is_local)
         user_pct, system_pct = time_rows.modes(self.cpu_pct, self.user_pct, self.system_pct)
         share = time_rows.by_one_look(user_pct, system_pct, self.wait_pct or 0.0, kind, why_not)
         return time_rows.with_gil(share, self.gil_wait_pct, self.gil.samples) if self.gil else share

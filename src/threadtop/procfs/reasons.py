@@ -128,20 +128,37 @@ TRANSFERS: Final = frozenset(
     )
 )
 """Calls that wait for whatever their descriptor is."""
+OF_DESCRIPTORS: Final = TRANSFERS | {"accept", "accept4", "connect"}
+"""These, and those that only a socket has."""
 COUNTED: Final = {"select": 0, "pselect6": 0, "poll": 1, "ppoll": 1}
 """Calls that wait for one of many descriptors, and which argument counts these: of none they are a way to sleep."""
 _COUNTED_IN: Final = ("do_select", "do_sys_poll", "do_poll", "poll_schedule")  # the kernel functions of these
+_ANY_SOCKET: Final = ("__skb_wait", "skb_wait", "sock_alloc_send")
 _STATES: Final[dict[str, Kind]] = {"T": "stopped", "t": "stopped", "I": "poll"}  # these say it all
 
 
 @lru_cache(maxsize=4096)
-def kind(state: str, wchan: str | None, call: str = "", target: str = "", descriptors: int | None = None) -> Kind:
+def kind(
+    state: str,
+    wchan: str | None,
+    call: str = "",
+    target: str = "",
+    descriptors: int | None = None,
+    *,
+    is_local: bool = False,
+) -> Kind:
     """What a thread waits for that is not running.
 
     ``state`` is the letter of ``stat``, ``wchan`` the kernel function (None or empty: not read, denied), ``call`` the
     name of its system call ("" not known), ``target`` what the descriptor of that call is, as the link in
-    ``/proc/PID/fd`` has it ("" not known), ``descriptors`` how many it polls (None: not known).
+    ``/proc/PID/fd`` has it ("" not known), ``descriptors`` how many it polls (None: not known), ``is_local`` that the
+    descriptor is a Unix socket: the kernel waits in the same functions for some of these and for the network.
     """
+    found = _kind(state, wchan, call, target, descriptors)
+    return "pipe" if is_local and found == "network" else found
+
+
+def _kind(state: str, wchan: str | None, call: str, target: str, descriptors: int | None) -> Kind:
     if state in _STATES:
         return _STATES[state]
     if descriptors == 0 and call in COUNTED:
@@ -161,6 +178,11 @@ def kind(state: str, wchan: str | None, call: str = "", target: str = "", descri
 def may_be_a_sleep(wchan: str) -> bool:
     """Whether a kernel function is that of a poll or select, which may have no descriptors."""
     return wchan.startswith(_COUNTED_IN)
+
+
+def may_be_local(wchan: str) -> bool:
+    """Whether a kernel function waits for sockets of any family, Unix sockets among them."""
+    return wchan.startswith(_ANY_SOCKET)
 
 
 def words(wchan: str) -> str:

@@ -2,15 +2,16 @@
 
 A thread whose ``schedstat`` is as it was at the last look has not run since: it is still blocked on the same.  Else
 ``wchan`` is read, and ``syscall`` where the kernel function does not tell: to know CPython's GIL from other locks, a
-select of no descriptors, which is a sleep, from others, and by its descriptor a socket from a terminal.  Where neither
-may be read the state in ``stat`` must do.
+select of no descriptors, which is a sleep, from others, and by its descriptor a socket from a terminal, a Unix socket
+from the network.  Where neither may be read the state in ``stat`` must do.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
 from threadtop.procfs import reasons
@@ -54,6 +55,13 @@ class Thread:
         self.seen = now
 
 
+class _Link(NamedTuple):
+    """What a descriptor is, and whether that is a socket of this machine."""
+
+    target: str = ""
+    is_local: bool = False
+
+
 class Looks:
     """Looks at the threads of one process; ``denied`` is whether a part of what it reads was not allowed."""
 
@@ -67,7 +75,7 @@ class Looks:
         self._allowed = {"wchan": True, "syscall": True}
         self._has_schedstat = True
         self._has_wchan = False  # seen to say something: a kernel may be built so that it never does
-        self._links: dict[int, tuple[int, str]] = {}
+        self._links: dict[int, tuple[int, _Link]] = {}
         self._again_ns: int | None = None
 
     @property
@@ -122,19 +130,21 @@ class Looks:
             return "gil"
         counted = reasons.COUNTED.get(call)
         descriptors = None if counted is None else arguments[counted] & _INT_MASK
+        link = self._link(thread, arguments[0], now_ns) if call in reasons.OF_DESCRIPTORS else _Link()
         if found is not None:
-            return "sleep" if descriptors == 0 else found
-        target = self._target(thread, arguments[0], now_ns) if call in reasons.TRANSFERS else ""
-        return self._by_call(thread, function, call, target, descriptors)
+            return "sleep" if descriptors == 0 else "pipe" if link.is_local else found
+        return self._by_call(thread, function, call, link, descriptors)
 
-    def _by_call(self, thread: Thread, function: str, call: str, target: str, descriptors: int | None) -> Kind | None:
+    def _by_call(self, thread: Thread, function: str, call: str, link: _Link, descriptors: int | None) -> Kind | None:
         """Where the kernel function does not tell: by the system call, and if that does not, by the state."""
         if function and call:  # without a kernel function it may be stopped in its call
-            kind = reasons.kind(_ASLEEP, function, call, target, descriptors)
+            kind = reasons.kind(_ASLEEP, function, call, link.target, descriptors, is_local=link.is_local)
             if kind not in _VAGUE:
                 return kind
         state = _state(self._read(thread, "stat"))
-        return None if state == "R" else reasons.kind(state, function, call, target, descriptors)
+        if state == "R":
+            return None
+        return reasons.kind(state, function, call, link.target, descriptors, is_local=link.is_local)
 
     def _call(self, line: bytes) -> tuple[str, tuple[int, int]]:
         """The name of a system call, its first two arguments; "" outside of one, or where it may not be read."""
@@ -149,20 +159,21 @@ class Looks:
             self._machine = machine_of(self._reader, self._pid)
         return calls.plain_name(self._machine, number), arguments
 
-    def _target(self, thread: Thread, fd: int, now_ns: int) -> str:
+    def _link(self, thread: Thread, fd: int, now_ns: int) -> _Link:
         """What the descriptor of a call is; by way of the thread, for the main thread may have ended before it."""
         fd &= _INT_MASK
-        until_ns, target = self._links.get(fd, (0, ""))
+        until_ns, link = self._links.get(fd, (0, _Link()))
         if now_ns < until_ns:
-            return target
-        try:
-            target = self._reader.descriptor_link(f"{self._pid}/task/{thread.tid}", fd)
-        except (GoneError, DeniedError, ThreadtopError, OSError):
-            target = ""
+            return link
+        task, link = f"{self._pid}/task/{thread.tid}", _Link()
+        with suppress(GoneError, DeniedError, ThreadtopError, OSError):
+            link = _Link(self._reader.descriptor_link(task, fd))
+            if link.target.startswith("socket:"):
+                link = link._replace(is_local=self._reader.descriptor_protocol(task, fd).startswith("UNIX"))
         if len(self._links) >= MOST_LINKS:
             self._links.clear()
-        self._links[fd] = now_ns + LINK_NS, target
-        return target
+        self._links[fd] = now_ns + LINK_NS, link
+        return link
 
     def _optional(self, thread: Thread, name: str) -> bytes:
         """A file that may be denied or missing: b"" then; raises GoneError if it is the thread that is gone."""
@@ -203,10 +214,14 @@ def _share(limit: int, name: str) -> int:
 
 @lru_cache(maxsize=512)
 def _of_wchan(wchan: bytes) -> tuple[str, Kind | None, bool]:
-    """A kernel function, the kind of waiting where it alone tells, and whether that may be a sleep all the same."""
+    """A kernel function, the kind of waiting where it alone tells, and whether its call may tell of another."""
     function = wchan.decode("ascii", "replace")
     kind = reasons.kind(_ASLEEP, function)
-    return function, None if kind in _VAGUE else kind, reasons.may_be_a_sleep(function)
+    return (
+        function,
+        None if kind in _VAGUE else kind,
+        reasons.may_be_a_sleep(function) or reasons.may_be_local(function),
+    )
 
 
 def _state(stat: bytes) -> str:
