@@ -27,7 +27,10 @@ PAGE = (
         is_accepted=True,
     ),
     Descriptor(5, "socket", "socket:[1003]", PLAIN, socket=Socket("10.0.0.9:44120", "10.0.0.5:5432", "established")),
-    Descriptor(6, "socket", "socket:[1004]", PLAIN, socket=Socket("/run/shop.sock", "", "unix"), holding=BY_NGINX),
+    Descriptor(
+        6, "socket", "socket:[1004]", PLAIN, socket=Socket("/run/shop.sock", "", "connected", "unix stream"),
+        holding=BY_NGINX,
+    ),
     Descriptor(7, "socket", "socket:[1005]", PLAIN, protocol="UDP"),
     Descriptor(8, "pipe", "pipe:[2001]", WRITES, ("cloexec",), holding=Holding(((912, "logger"),), 2, is_itself=True)),
     Descriptor(9, "pipe", "pipe:[2002]", READS, ("cloexec",), holding=Holding()),

@@ -264,8 +264,12 @@ def test_what_there_is_no_time_for_comes_in_the_next_reading(fake: Fake, monkeyp
     assert words[0] == ["udp, not looked up yet"] * 4
     seen = [list(dict.fromkeys(row)) for row in zip(*words, strict=True)]
     assert seen == [
-        ["udp, not looked up yet", "unix -> itself"],
-        ["udp, not looked up yet", "unix -> other end not found yet", "unix -> itself"],
+        ["udp, not looked up yet", "unix stream, connected -> itself"],
+        [
+            "udp, not looked up yet",
+            "unix stream, connected -> other end not found yet",
+            "unix stream, connected -> itself",
+        ],
         ["udp, not looked up yet", "127.0.0.1:8000 udp"],
         ["udp, not looked up yet", "udp, not bound, or of another network namespace"],
     ]
@@ -440,6 +444,6 @@ def test_the_other_end_of_a_unix_socket(fake: Fake, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(fake.reader._ends, "unix_peer", peer)
     for _ in range(3):
         one = fake.read().page[0]
-        assert one.socket == Socket("", "/run/nginx.sock", "unix")
+        assert one.socket == Socket("", "/run/nginx.sock", "connected", "unix stream")
         assert one.holding == holders.Holding(((200, "nginx"),), is_done=True, is_settled=True)
     assert asked == [40]

@@ -9,7 +9,7 @@ import pytest
 from fakeblocked import FakeBlocked, only_writes
 from fakeproc import FakeProc, FakeReader
 from threadtop.blocked import BlockedOn
-from threadtop.waiting import peers
+from threadtop.waiting import peers, sockets
 from threadtop.waiting.diag import attributes
 from threadtop.waiting.ends import Ends
 from threadtop.waiting.peers import Held, Peers
@@ -152,7 +152,7 @@ def test_a_table_is_read_once_for_many_sockets(machine: Machine) -> None:
     for inode in range(50):
         found, _ = ends.added(100 if inode % 2 else 200, BlockedOn("read", fd=1, target=f"socket:[{inode}]"), None)
         assert found.peer == ""
-    assert {machine.files.reads[f"net/{name}"] for name in ("tcp", "tcp6", "udp", "udp6", "unix", "netlink")} == {1}
+    assert {machine.files.reads[f"net/{name}"] for name in sockets.TABLES} == {1}
 
 
 @pytest.mark.parametrize("target", ["socket:[]", "socket:[x]", "socket:", "socket:[-1]", "/socket:[1]", ""])

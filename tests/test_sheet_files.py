@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 READS, WRITES, BOTH = Info(0, 0), Info(0, 1), Info(0, 2)
 MANY = Holding(((42, "a"), (43, "b")), 5)
-UNIX = Socket("/run/a.sock", "", "unix")
+UNIX = Socket("/run/a.sock", "", "connected", "unix stream")
+LISTENS = Socket("/run/a.sock", "", "listening", "unix seqpacket")
 BY = Holding(((42, "worker"),), is_done=True, is_settled=True)
 
 
@@ -66,19 +67,26 @@ def info(**more: str) -> Info:
             "10.0.0.9:44120 -> 10.0.0.5:5432 close wait",
         ),
         (Descriptor(1, "socket", "", socket=Socket("0.0.0.0:80", "", "listening")), "0.0.0.0:80 listening"),
-        (Descriptor(1, "socket", "", socket=Socket("", "", "netlink")), "netlink"),
-        (Descriptor(1, "socket", "", socket=UNIX), "unix /run/a.sock"),
-        (Descriptor(1, "socket", "", socket=UNIX, holding=BY), "unix /run/a.sock -> worker[42]"),
+        (Descriptor(1, "socket", "", socket=Socket("0.0.0.0:53", "", "", "udp")), "0.0.0.0:53 udp"),
+        (Descriptor(1, "socket", "", socket=Socket("", "", "", "netlink route")), "netlink route"),
         (
-            Descriptor(1, "socket", "", socket=Socket("", "/run/b", "unix"), holding=Holding(is_itself=True)),
-            "unix -> itself /run/b",
+            Descriptor(1, "socket", "", socket=Socket("interface 2", "", "all protocols", "packet raw")),
+            "interface 2 packet raw, all protocols",
+        ),
+        (Descriptor(1, "socket", "", socket=LISTENS), "unix seqpacket, listening /run/a.sock"),
+        (Descriptor(1, "socket", "", socket=UNIX), "unix stream, connected /run/a.sock"),
+        (Descriptor(1, "socket", "", socket=UNIX, holding=BY), "unix stream, connected /run/a.sock -> worker[42]"),
+        (
+            Descriptor(1, "socket", "", socket=Socket("", "/run/b", "", "unix dgram"), holding=Holding(is_itself=True)),
+            "unix dgram -> itself /run/b",
         ),
         (
-            Descriptor(1, "socket", "", socket=Socket("", "", "unix"), holding=Holding()),
-            "unix -> other end not found yet",
+            Descriptor(1, "socket", "", socket=Socket("", "", "connected", "unix stream"), holding=Holding()),
+            "unix stream, connected -> other end not found yet",
         ),
         (Descriptor(1, "socket", "", protocol="TCPv6"), "tcpv6, not bound, or of another network namespace"),
-        (Descriptor(1, "socket", "", protocol="PACKET"), "packet"),
+        (Descriptor(1, "socket", "", protocol="PACKET"), "packet, not bound, or of another network namespace"),
+        (Descriptor(1, "socket", "", protocol="AF_VSOCK"), "vsock"),
         (Descriptor(1, "socket", "socket:[9]"), "socket:[9], in no table of its network namespace"),
         (Descriptor(1, "epoll", "", Info(0, 2, watched=(5, 6, 7))), "3 fds: 5 6 7"),
         (Descriptor(1, "epoll", "", Info(0, 2, watched=(5,))), "1 fd: 5"),

@@ -40,11 +40,24 @@ UNIX = (
     b"Num       RefCount Protocol Flags    Type St Inode Path\n"
     b"00000000583a0377: 00000003 00000000 00000000 0001 03    30\n"
     b"000000008a55c669: 00000002 00000000 00010000 0001 01 31 /run/with blank.sock\n"
-    b"000000008a55c669: 00000002 00000000 00010000 0001 01 32 @abstract\xff\n"
+    b"000000008a55c669: 00000002 00000000 00010000 0005 01 32 @abstract\xff\n"
+    b"000000008a55c669: 00000002 00000000 00000000 0002 01 33 /dev/log\n"
 )
 NETLINK = (
     b"sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n"
     b"00000000f06ee57c 0   4294962995 00000000 0        0        0     2        0        60      \n"
+    b"00000000f06ee57c 77  0          00000000 0        0        0     2        0        61      \n"
+)
+PACKET = (
+    b"sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n"
+    b"0000000027bf2362 2      3    0000   0     0 0      0      70\n"
+    b"0000000027bf2363 2      2    0003   2     1 0      0      71\n"
+    b"0000000027bf2364 2      3    88cc   1     1 0      0      72\n"
+)
+RAW = (
+    HEAD
+    + b" 183: 00000000:0001 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 80 2 00 0\n"
+    + b" 184: 0100000A:0059 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 81 2 00 0\n"
 )
 
 
@@ -57,11 +70,18 @@ NETLINK = (
         ("tcp6", TCP6, 40, Socket("[::]:8080", "", "listening")),
         ("tcp6", TCP6, 41, Socket("127.0.0.1:8080", "127.0.0.2:40000", "established")),
         ("tcp6", TCP6, 42, Socket("[2001:db8::1]:8080", "[2001:db8::2]:40000", "close wait")),
-        ("udp", UDP, 50, Socket("0.0.0.0:53", "", "udp")),
-        ("unix", UNIX, 30, Socket("", "", "unix")),
-        ("unix", UNIX, 31, Socket("/run/with blank.sock", "", "unix")),
-        ("unix", UNIX, 32, Socket("@abstract\udcff", "", "unix")),
-        ("netlink", NETLINK, 60, Socket("", "", "netlink")),
+        ("udp", UDP, 50, Socket("0.0.0.0:53", "", "", "udp")),
+        ("unix", UNIX, 30, Socket("", "", "connected", "unix stream")),
+        ("unix", UNIX, 31, Socket("/run/with blank.sock", "", "listening", "unix stream")),
+        ("unix", UNIX, 32, Socket("@abstract\udcff", "", "listening", "unix seqpacket")),
+        ("unix", UNIX, 33, Socket("/dev/log", "", "", "unix dgram")),
+        ("netlink", NETLINK, 60, Socket("", "", "", "netlink route")),
+        ("netlink", NETLINK, 61, Socket("", "", "", "netlink 77")),
+        ("packet", PACKET, 70, Socket("", "", "", "packet raw")),
+        ("packet", PACKET, 71, Socket("interface 2", "", "all protocols", "packet dgram")),
+        ("packet", PACKET, 72, Socket("interface 1", "", "protocol 0x88cc", "packet raw")),
+        ("raw", RAW, 80, Socket("", "", "", "raw icmp")),
+        ("raw", RAW, 81, Socket("10.0.0.1", "", "", "raw 89")),
     ],
 )
 def test_a_socket_by_its_inode(table: str, raw: bytes, inode: int, expected: Socket) -> None:

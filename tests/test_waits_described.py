@@ -41,9 +41,21 @@ SECOND_NS = 1_000_000_000
             "accept fd 3 on 0.0.0.0:8080",
         ),
         (
-            BlockedOn("recvmsg", fd=5, target="socket:[9]", peer="postgres[812] /run/x.sock", status="unix"),
+            BlockedOn("accept4", fd=6, target="socket:[9]", local="/run/x.sock", status="unix stream, listening"),
+            "__skb_wait_for_more_packets",
+            "accept fd 6 on /run/x.sock (unix stream)",
+        ),
+        (
+            BlockedOn("recvfrom", fd=6, target="socket:[9]", status="netlink route"),
+            "__skb_wait_for_more_packets",
+            "recv fd 6 (netlink route)",
+        ),
+        (
+            BlockedOn(
+                "recvmsg", fd=5, target="socket:[9]", peer="postgres[812] /run/x.sock", status="unix stream, connected"
+            ),
             "unix_stream_read_generic",
-            "recv fd 5 <- postgres[812] /run/x.sock (unix)",
+            "recv fd 5 <- postgres[812] /run/x.sock (unix stream)",
         ),
         (BlockedOn("recvmsg", fd=5, target="socket:[9]"), "wait_woken", "recv fd 5 socket"),
         (

@@ -22,7 +22,7 @@ class BlockedOn(NamedTuple):
     ``call`` is its name ("" outside of one; that with 64-bit times by the name of the first); ``fd`` the descriptor it
     waits for, ``target`` what that is (the link in ``/proc/PID/fd``), ``local`` and ``peer`` the two ends of a socket
     (``10.0.0.5:5432``, a path) or the process at the other end of a pipe (``worker[4242]``), ``status`` a socket's
-    state (``established``) or, where it has no connection, its family (``udp``, ``unix``).
+    state (``established``), with its protocol where that is not TCP (``udp``, ``unix stream, listening``).
     ``futex`` is the address it waits on, ``is_shared`` whether that may be another process's too
     (no FUTEX_PRIVATE_FLAG), ``operation`` the futex command.  ``timeout_ns`` is the timeout it asked for,
     ``is_forever`` that it has none; where it asked for a moment instead, ``until_ns`` is that on our monotonic clock.

@@ -230,7 +230,8 @@ def _descriptor(blocked: BlockedOn, call: str) -> str:
     if target.startswith("pipe:"):
         return f"{head} pipe{_other_end(blocked, arrow)}"
     if target.startswith("socket:"):
-        status = "" if blocked.status == "listening" else _in_brackets(blocked.status)
+        # Who accepts listens, and who has somebody at the other end is connected.
+        status = _in_brackets(blocked.status.removesuffix("listening").removesuffix("connected").removesuffix(", "))
         if blocked.peer:
             return f"{head}{_other_end(blocked, arrow)}{status}"
         return f"{head} on {blocked.local}{status}" if blocked.local else f"{head}{status or ' socket'}"

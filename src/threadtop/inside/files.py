@@ -284,7 +284,7 @@ class FilesReader:
         found = self._ends.socket(where, inode, is_over=self._is_late_for_table)
         if found is None:
             return self._of_no_table(where, inode, one)
-        if found.status != "unix":
+        if not found.is_unix:
             return one._replace(
                 socket=found, is_accepted=bool(found.peer) and self._ends.is_listened(where, found.local)
             )

@@ -34,7 +34,7 @@ BLOCKED: Final = record(
         "target": said("what its descriptor is: the link in /proc/PID/fd"),
         "local": said("this end of a socket"),
         "peer": said("the other end: an address, a path, a process"),
-        "status": said("state of a socket, or its family"),
+        "status": said("state of a socket, with its protocol where that is not TCP"),
         "why_not": said("the rule that hides what is missing"),
         "fd": value("integer?", "the descriptor it waits for"),
         "is_shared": value("boolean?", "whether the futex may be another process's too"),

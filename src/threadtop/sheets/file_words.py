@@ -47,12 +47,12 @@ def _socket(one: Descriptor) -> str:
     found = one.socket
     if found is None:
         return _of_no_table(one)
-    if found.status == "unix":
+    if found.is_unix:
         return _unix(one, found)
     if found.peer:
         arrow = "<-" if one.is_accepted else "->"
-        return " ".join(filter(None, (found.local, arrow, found.peer, found.status)))
-    return " ".join(filter(None, (found.local, found.status))) or _protocol(one.protocol)
+        return " ".join(filter(None, (found.local, arrow, found.peer, found.words)))
+    return " ".join(filter(None, (found.local, found.words)))
 
 
 def _of_no_table(one: Descriptor) -> str:
@@ -65,21 +65,21 @@ def _of_no_table(one: Descriptor) -> str:
     return f"{_protocol(one.protocol)}, not bound, or of another network namespace"
 
 
-_IN_TABLES: Final = ("TCP", "UDP", "UNIX", "NETLINK")
+_IN_TABLES: Final = ("TCP", "UDP", "UNIX", "NETLINK", "PACKET", "RAW")
 
 
 def _protocol(protocol: str) -> str:
-    """``UNIX-STREAM`` is ``unix stream``."""
-    return protocol.replace("-", " ").lower()
+    """``UNIX-STREAM`` is ``unix stream``, ``AF_VSOCK`` is ``vsock``."""
+    return protocol.removeprefix("AF_").replace("-", " ").lower()
 
 
 def _unix(one: Descriptor, found: Socket) -> str:
-    """Its own path, who is at the other end, and under which path."""
+    """Its type and state, its own path, who is at the other end, and under which path."""
     held = _holders(one.holding) if one.holding is not None else ""
     if one.holding is not None and not held:
         held = _missing(one.holding)
     ends = " ".join(filter(None, (held, found.peer)))
-    return " ".join(filter(None, ("unix", found.local, f"-> {ends}" if ends else "")))
+    return " ".join(filter(None, (found.words, found.local, f"-> {ends}" if ends else "")))
 
 
 def _pipe(one: Descriptor) -> str:

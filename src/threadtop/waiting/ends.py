@@ -104,9 +104,9 @@ class Ends:
         if found is None:
             return blocked, self.is_missing(pid, inode)
         is_settled = True
-        if found.status == "unix":
+        if found.is_unix:
             found, is_settled = self._unix(pid, inode, found)
-        return blocked._replace(local=found.local, peer=found.peer, status=found.status), is_settled
+        return blocked._replace(local=found.local, peer=found.peer, status=found.words), is_settled
 
     # -- sockets -------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Sockets by inode: the tables ``tcp``, ``udp``, ``unix``, ``netlink`` of ``/proc/PID/net``; pure (proc(5)).
+"""Sockets by inode: the tables ``tcp``, ``udp``, ``unix`` and others of ``/proc/PID/net``; pure (proc(5)).
 
 A path of a Unix socket is another program's choice and may hold anything, line ends too: what does not fit is left out.
 """
@@ -9,7 +9,7 @@ import re
 from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 
-TABLES: Final = ("tcp", "tcp6", "unix", "udp", "udp6", "netlink")
+TABLES: Final = ("tcp", "tcp6", "unix", "udp", "udp6", "netlink", "packet", "raw", "raw6")
 MOST_BYTES: Final = 4 << 20  # of one table
 
 # include/net/tcp_states.h
@@ -27,6 +27,27 @@ _STATES: Final = {
     0x0B: "closing",
     0x0C: "syn received",
 }
+# include/linux/net.h: type and state of a Unix socket, and __SO_ACCEPTCON of include/uapi/linux/net.h
+_TYPES: Final = {1: "stream", 2: "dgram", 3: "raw", 5: "seqpacket"}
+_UNIX_STATES: Final = {2: "connecting", 3: "connected", 4: "disconnecting"}
+_LISTENS_UNIX: Final = 0x10000
+# include/uapi/linux/netlink.h
+_NETLINK: Final = {
+    0: "route",
+    2: "usersock",
+    4: "sock diag",
+    5: "nflog",
+    6: "xfrm",
+    7: "selinux",
+    9: "audit",
+    11: "connector",
+    12: "netfilter",
+    15: "kobject uevent",
+    16: "generic",
+    21: "crypto",
+}
+_IP: Final = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}  # include/uapi/linux/in.h
+_ALL_PROTOCOLS: Final = 3  # ETH_P_ALL
 _NO_PORT: Final = 0
 _WORD_BYTES, _ADDRESS_4, _ADDRESS_6 = 4, 4, 16
 
@@ -34,12 +55,23 @@ _WORD_BYTES, _ADDRESS_4, _ADDRESS_6 = 4, 4, 16
 class Socket(NamedTuple):
     """The two ends of a socket, ``10.0.0.5:5432`` or a path, "" where it has none; ``status`` is its state.
 
-    Of those that have no connection ``status`` is the family: ``udp``, ``unix``, ``netlink``.
+    ``protocol`` is ``tcp``, ``udp``, ``unix stream``, ``netlink route``; ``status`` "" where that has no states.
     """
 
     local: str
     peer: str
     status: str
+    protocol: str = "tcp"
+
+    @property
+    def is_unix(self) -> bool:
+        """Whether both ends are of this machine."""
+        return self.protocol.startswith("unix")
+
+    @property
+    def words(self) -> str:
+        """Its state, and the protocol where that does not go without saying: ``established``, ``unix stream``."""
+        return ", ".join(filter(None, ("" if self.protocol == "tcp" else self.protocol, self.status)))
 
 
 def parse(table: str, raw: bytes) -> dict[int, bytes]:
@@ -50,16 +82,8 @@ def parse(table: str, raw: bytes) -> dict[int, bytes]:
 
 def socket(table: str, line: bytes) -> Socket | None:
     """What a line of ``table`` says; None if it is none."""
-    fields = line.split()
     try:
-        if table == "unix":
-            return Socket(_path(line), "", "unix")
-        if table == "netlink":
-            return Socket("", "", "netlink")
-        state = _STATES.get(int(fields[3], 16), "")
-        if table.startswith("udp"):
-            state = "udp"
-        return Socket(_address(fields[1]), _address(fields[2]), state)
+        return _READ[table.removesuffix("6")](line, line.split())
     except (ValueError, IndexError):
         return None
 
@@ -100,8 +124,11 @@ _LINES: Final = {
     "unix": re.compile(
         rb"^[0-9a-f]+: [0-9A-F]+ [0-9A-F]+ [0-9A-F]+ [0-9A-F]+ [0-9A-F]{2} +(\d+)(?: .*)?$", re.MULTILINE
     ),
+    "raw": _INET,
     # sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode
     "netlink": re.compile(rb"^[0-9a-f]+ +\d+ .* (\d+) *$", re.MULTILINE),
+    # sk RefCnt Type Proto Iface R Rmem User Inode
+    "packet": re.compile(rb"^[0-9a-f]+ +\d+ +\d+ +[0-9a-f]{4} .* (\d+) *$", re.MULTILINE),
 }
 _UNIX_PATH: Final = 7  # fields before it
 
@@ -109,6 +136,41 @@ _UNIX_PATH: Final = 7  # fields before it
 def _path(line: bytes) -> str:
     fields = line.split(None, _UNIX_PATH)
     return fields[_UNIX_PATH].decode("utf-8", "surrogateescape") if len(fields) > _UNIX_PATH else ""
+
+
+def _tcp(_line: bytes, fields: list[bytes]) -> Socket:
+    return Socket(_address(fields[1]), _address(fields[2]), _STATES.get(int(fields[3], 16), ""))
+
+
+def _udp(_line: bytes, fields: list[bytes]) -> Socket:
+    return Socket(_address(fields[1]), _address(fields[2]), "", "udp")
+
+
+def _raw(_line: bytes, fields: list[bytes]) -> Socket:
+    """A raw socket has the number of its protocol where others have their port."""
+    local, number = fields[1].partition(b":")[0] + b":0000", int(fields[1].partition(b":")[2], 16)
+    return Socket(_address(local).removesuffix(":*"), "", "", f"raw {_IP.get(number, number)}")
+
+
+def _unix(line: bytes, fields: list[bytes]) -> Socket:
+    kind, state = int(fields[4], 16), int(fields[5], 16)
+    status = "listening" if int(fields[3], 16) & _LISTENS_UNIX else _UNIX_STATES.get(state, "")
+    return Socket(_path(line), "", status, f"unix {_TYPES.get(kind, kind)}")
+
+
+def _netlink(_line: bytes, fields: list[bytes]) -> Socket:
+    number = int(fields[1])
+    return Socket("", "", "", f"netlink {_NETLINK.get(number, number)}")
+
+
+def _packet(_line: bytes, fields: list[bytes]) -> Socket:
+    """A packet socket: of which interface by its number, and which protocol of Ethernet."""
+    kind, protocol, interface = int(fields[2]), int(fields[3], 16), int(fields[4])
+    what = "all protocols" if protocol == _ALL_PROTOCOLS else f"protocol {protocol:#06x}" if protocol else ""
+    return Socket(f"interface {interface}" if interface else "", "", what, f"packet {_TYPES.get(kind, kind)}")
+
+
+_READ: Final = {"tcp": _tcp, "udp": _udp, "raw": _raw, "unix": _unix, "netlink": _netlink, "packet": _packet}
 
 
 def _address(field: bytes) -> str:
