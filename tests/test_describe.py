@@ -90,6 +90,20 @@ def test_a_wait_till_a_moment(machine: Machine, moment_s: float, until_s: float 
     assert machine.tick() is found
 
 
+def test_an_end_is_found_at_once_where_there_is_no_next_tick(machine: Machine) -> None:
+    """Output without a screen says what the screen says after some ticks: that a pipe leads to its own process."""
+    machine.blocked.process(100)
+    for pid in range(1000, 1100):
+        machine.blocked.process(pid)
+    machine.blocked.asleep(100, 100, "read", 7)
+    machine.blocked.descriptor(100, 7, "pipe:[9]")
+    machine.blocked.descriptor(100, 8, "pipe:[9]")
+    only_writes(machine.files, (100, 8))
+    assert machine.tick(WATCHED)[100, 100].peer == ""
+    machine.reader = BlockedReader(machine.files, euid=0)
+    assert machine.tick(WATCHED._replace(at_once=True))[100, 100].peer == "itself"
+
+
 def test_only_what_is_in_sight(machine: Machine) -> None:
     """Of a process that is not watched, the threads on screen alone; of others nothing is read."""
     for pid in (100, 200):

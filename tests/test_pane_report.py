@@ -95,6 +95,7 @@ def test_it_reads_of_one_process(slept: list[float], capsys: pytest.CaptureFixtu
     code, interests = run("protection", interval_s=0.5)
     assert code == EXIT_OK
     assert [interest.attached for interest in interests] == [frozenset({PID})] * 3
+    assert all(interest.at_once for interest in interests)
     assert [interest.asked is not None for interest in interests] == [False, True, True]
     assert slept[-1] == 0.5
     assert capsys.readouterr().out

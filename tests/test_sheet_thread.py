@@ -88,6 +88,9 @@ def test_a_call_by_registers_and_row() -> None:
     assert shown["descriptor"].link == Link(PID, pane="Files")
     assert shown["socket"].shown == "10.0.0.1:80  established"
     assert (shown["peer"].shown, shown["peer"].link) == ("10.0.0.5:5432", None)
+    assert (
+        now(own, seen._replace(local="", status="unix stream, connected"))["socket"].shown == "unix stream, connected"
+    )
     other = now(own, seen._replace(fd=13))
     assert other["descriptor"].shown == "fd 12"
     assert "peer" not in other

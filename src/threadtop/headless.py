@@ -43,7 +43,9 @@ def run(options: Options, command: Command | None = None, source_: Source | None
     needs = view.needs() if not options.json else ALL_NEEDS
     # Named from the first pass on, so that the watches cover all of the first frame: they attach after that pass.
     named = options.pids or frozenset()
-    interest = Interest(attached=options.pids, needs=needs, everything=True, gil=named, waits=named)
+    interest = Interest(
+        attached=options.pids, needs=needs, everything=True, gil=named, waits=named, at_once=options.pids is not None
+    )
     live = source_ or source.live()
     frames = 0
     try:

@@ -18,7 +18,8 @@ class Interest(NamedTuple):
     ``needs`` names the costly reads that some shown column wants; ``everything`` reads all threads
     whole (headless output shows them all); ``asked`` is the open pane with facts of its own; ``gil`` are
     those whose GIL is to be watched, if they have one (attached, opened, under the cursor); ``waits`` those whose
-    blocked threads are to be looked at many times a second, and whose locks are read.
+    blocked threads are to be looked at many times a second, and whose locks are read.  ``at_once``: there is no next
+    tick, or few, to look for the other ends of pipes and sockets bit by bit.
     """
 
     visible: frozenset[tuple[int, int]] = frozenset()
@@ -28,3 +29,4 @@ class Interest(NamedTuple):
     gil: frozenset[int] = frozenset()
     waits: frozenset[int] = frozenset()
     asked: Asked | None = None
+    at_once: bool = False

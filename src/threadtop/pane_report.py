@@ -101,7 +101,8 @@ def run(options: Options, command: Command | None = None, source_: Source | None
 def _snapshot(live: Source, options: Options, pid: int, kind: Kind | None, tid: int) -> Snapshot | None:
     """Three passes: one to begin from, one for the tallies of the watches to begin from, one to measure."""
     near = frozenset({pid})
-    interest = Interest(needs=ALL_NEEDS, gil=near, waits=near, visible=frozenset({(pid, tid)}) if tid else frozenset())
+    visible = frozenset({(pid, tid)}) if tid else frozenset()
+    interest = Interest(visible, needs=ALL_NEEDS, gil=near, waits=near, at_once=True)
     wide = kind is not None and kind.is_wide
     if not wide:
         interest = interest._replace(attached=near, everything=True)

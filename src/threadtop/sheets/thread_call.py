@@ -89,7 +89,7 @@ def _descriptor(snapshot: Snapshot, pid: int, blocked: BlockedOn) -> Iterator[En
         yield Entry("descriptors", f"{text.thousands(blocked.descriptors)} watched", blocked.descriptors)
     if blocked.local or blocked.status:
         value = {"local": blocked.local or None, "status": blocked.status or None}
-        yield Entry("socket", f"{blocked.local or 'no address'}  {blocked.status}".rstrip(), value)
+        yield Entry("socket", "  ".join(filter(None, (blocked.local, blocked.status))), value)
     if blocked.peer or blocked.pid is not None:
         other = blocked.pid if blocked.pid is not None else _holder(blocked.peer)
         link = Link(other) if other is not None and other in snapshot.processes else None

@@ -39,6 +39,7 @@ MOST_CHILDREN: Final = 64  # gone through for the one of a pid in another namesp
 DENIED_TICKS: Final = 30  # until a process whose calls may not be read is tried again
 EPOLL_BYTES: Final = 1 << 20  # of the list of an epoll's descriptors
 MANY_EPOLLED, EPOLL_TICKS = 500, 10  # a list so long is read again after so many ticks
+_INFO_BYTES: Final = 1024  # of the fdinfo of a pidfd
 _BLOCKED: Final = frozenset("SD")
 
 
@@ -129,7 +130,8 @@ class BlockedReader:
         gap_s = min(1.0, max(0, sample.at_ns - self._at_ns) / peeks.SECOND_NS)
         self._again_left = max(LEAST_AGAIN, round(MOST_AGAIN_PER_S * gap_s))
         self._at_ns = sample.at_ns
-        self._ends.begin(sample.at_ns, sample.processes, is_whole=interest.attached is None)
+        is_whole = interest.attached is None
+        self._ends.begin(sample.at_ns, sample.processes, is_whole=is_whole, at_once=interest.at_once)
         wanted = _wanted(interest, sample)
         changed = self._forget(wanted, sample)
         try:
@@ -347,9 +349,6 @@ class BlockedReader:
         found = None if len(info) >= EPOLL_BYTES else info.count(b"\ntfd:")
         seen.epolls[fd] = found, self._tick
         return found
-
-
-_INFO_BYTES: Final = 1024
 
 
 def _wanted(interest: Interest, sample: Sample) -> dict[int, frozenset[int] | None]:

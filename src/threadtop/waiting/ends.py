@@ -70,11 +70,16 @@ class Ends:
         """Close the netlink socket."""
         self._diag.close()
 
-    def begin(self, at_ns: int, processes: Mapping[int, ProcessSample], *, is_whole: bool = True) -> None:
-        """A new tick at ``at_ns`` (monotonic); not ``is_whole``: there are more processes than these."""
+    def begin(
+        self, at_ns: int, processes: Mapping[int, ProcessSample], *, is_whole: bool = True, at_once: bool = False
+    ) -> None:
+        """A new tick at ``at_ns`` (monotonic); not ``is_whole``: there are more processes than these.
+
+        ``at_once``: holders are looked for till they are found.
+        """
         self._at_ns = at_ns
         self._processes = processes
-        self._peers.begin(processes, is_whole=is_whole)
+        self._peers.begin(processes, is_whole=is_whole, at_once=at_once)
         if len(self._tables) > MOST_NAMESPACES * len(sockets.TABLES):
             self._tables.clear()
         if len(self._missing) > _MOST_REMEMBERED:

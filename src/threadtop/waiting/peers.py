@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from threadtop.sample import ProcessSample
 
 MOST_LINKS: Final = 400  # read in a tick: 2 us each
+AT_ONCE_LINKS: Final = 1 << 19  # where there is but one
 DIRECTORY_LINKS: Final = 10  # what opening and listing a folder costs, in links
 MOST_OF_ONE: Final = 1024  # links of one process: the end is not sought beyond
 MOST_SEARCHES: Final = 512
@@ -79,13 +80,16 @@ class Peers:
         self._children: dict[int, list[int]] | None = None
         self._listed: list[int] | None = None
 
-    def begin(self, processes: Mapping[int, ProcessSample], *, is_whole: bool = True) -> None:
-        """A new tick, with these processes; not ``is_whole``: there are others, which have to be listed."""
+    def begin(self, processes: Mapping[int, ProcessSample], *, is_whole: bool = True, at_once: bool = False) -> None:
+        """A new tick, with these processes; not ``is_whole``: there are others, which have to be listed.
+
+        ``at_once``: all are looked at in this tick.
+        """
         self._tick += 1
         self._processes = processes
         self._is_whole = is_whole
         self._listed = None
-        self._links_left = MOST_LINKS
+        self._links_left = AT_ONCE_LINKS if at_once else MOST_LINKS
         self._children = None
         if len(self._searches) > MOST_SEARCHES:
             self._searches.clear()
