@@ -88,7 +88,7 @@ def told() -> Iterator[Told]:
     [
         ("memfd", "memfd", "rw", "scratch \x1b[31mred"),
         ("eventfd", "eventfd", "rw", "count 5"),
-        ("signalfd", "signalfd", "rw", "SIGUSR1 SIGTERM"),
+        ("signalfd", "signalfd", "rw", "USR1 TERM"),
         ("inotify", "inotify", "r", "1 watch"),
         ("file", "file", "rw", "FOLDER/data"),
         ("log", "file", "w", "FOLDER/log (flock write)"),
@@ -98,9 +98,9 @@ def told() -> Iterator[Told]:
         ("path", "directory", None, "FOLDER"),
         ("device", "device", "rw", "/dev/null"),
         ("fifo", "fifo", "rw", "FOLDER/fifo"),
-        ("unix", "socket", "rw", "unix FOLDER/unix.sock"),
-        ("caller", "socket", "rw", "unix -> itself FOLDER/unix.sock"),
-        ("served", "socket", "rw", "unix FOLDER/unix.sock -> itself"),
+        ("unix", "socket", "rw", "unix stream, listening FOLDER/unix.sock"),
+        ("caller", "socket", "rw", "unix stream, connected -> itself FOLDER/unix.sock"),
+        ("served", "socket", "rw", "unix stream, connected FOLDER/unix.sock -> itself"),
         ("unbound", "socket", "rw", "tcp, not bound, or of another network namespace"),
         ("own reader", "pipe", "r", "<- itself"),
         ("own writer", "pipe", "w", "-> itself"),
@@ -110,6 +110,30 @@ def test_one_of_everything(told: Told, name: str, kind: str, mode: str | None, t
     """Kind, mode and target as the program opened it."""
     row = told.row(name)
     assert (row["kind"], row["mode"], told.target(name)) == (kind, mode, target)
+
+
+def test_the_parts_of_targets(told: Told) -> None:
+    """Ends, states, holders and watched descriptors are fields of their own, as ss and lsof tell them."""
+    port, pid, child = told.names["port"], told.pid, told.names["child"]
+    listening, unix, caller = told.row("listening"), told.row("unix"), told.row("caller")
+    assert (listening["protocol"], listening["status"], listening["local"], listening["peer"]) == (
+        "tcp",
+        "listening",
+        f"127.0.0.1:{port}",
+        None,
+    )
+    assert (unix["protocol"], unix["status"], unix["local"]) == (
+        "unix stream",
+        "listening",
+        told.names["folder"] + "/unix.sock",
+    )
+    assert (caller["status"], caller["peer"]) == ("connected", told.names["folder"] + "/unix.sock")
+    assert [one["pid"] for one in caller["holders"]] == [pid]
+    assert told.row("to child")["holders"] == [{"pid": child, "process": "cat"}]
+    assert sorted(told.row("epoll")["watched"]) == sorted(
+        told.opened[name] for name in ("own reader", "accepted", "from child")
+    )
+    assert told.row("file")["holders"] is told.row("file")["watched"] is None
 
 
 def test_what_is_known_by_number(told: Told) -> None:
@@ -313,7 +337,7 @@ def test_a_process_with_thousands() -> None:
     assert (sum(kinds.values()), first["summary"]["deleted"]) == (count, 300)
     assert [row["fd"] for row in first["files"]] == fds[: files.PAGE]
     assert [row["fd"] for row in last["files"]] == fds[last["files_first"] :]
-    assert {row["target"] for row in first["files"] if row["kind"] == "socket"} == {"unix -> itself"}
+    assert {row["target"] for row in first["files"] if row["kind"] == "socket"} == {"unix stream, connected -> itself"}
     assert "not looked up yet" not in json.dumps((first, last))
 
 

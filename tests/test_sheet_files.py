@@ -235,6 +235,30 @@ def test_rows() -> None:
     assert table.records[0].link == Link(100, 100, "thread")
 
 
+def test_the_parts_of_a_target() -> None:
+    """In JSON the ends of a socket, the holders of a pipe and what an epoll watches are fields; None is not known."""
+    page = (
+        Descriptor(3, "socket", "", socket=Socket("[::]:80", "10.0.0.5:2", "established"), is_accepted=True),
+        Descriptor(4, "socket", "", socket=UNIX, holding=Holding(((42, "worker"),), 5, is_itself=True)),
+        Descriptor(5, "socket", "", protocol="AF_VSOCK"),
+        Descriptor(6, "pipe", "pipe:[1]", READS, holding=Holding(is_done=True, is_settled=True)),
+        Descriptor(7, "pipe", "pipe:[2]", READS, holding=Holding(is_done=True)),
+        Descriptor(8, "epoll", "", Info(0, 2, watched=(5, 7))),
+    )
+    table = files.sheet(subject(FilesFacts(2, "64", "64", page=page))).sections[1].table
+    assert table is not None
+    keys = ("fd", "protocol", "status", "local", "peer", "holders", "holders_total", "watched")
+    assert [tuple(row[key] for key in keys) for row in table.data] == [  # type: ignore[union-attr,index]
+        (3, "tcp", "established", "[::]:80", "10.0.0.5:2", None, None, None),
+        (4, "unix stream", "connected", "/run/a.sock", None,
+         [{"pid": 42, "process": "worker"}, {"pid": 100, "process": "server"}], 7, None),
+        (5, "vsock", None, None, None, None, None, None),
+        (6, None, None, None, None, [], 0, None),
+        (7, None, None, None, None, None, None, None),
+        (8, None, None, None, None, None, None, [5, 7]),
+    ]  # fmt: skip
+
+
 def test_what_has_no_position() -> None:
     """A socket has none, and what could not be read is not known: no zeros."""
     page = (Descriptor(3, "socket", "socket:[1]", BOTH), Descriptor(4, "file", "/x"))

@@ -57,18 +57,18 @@ def _socket(one: Descriptor) -> str:
 
 def _of_no_table(one: Descriptor) -> str:
     if one.protocol and not one.protocol.startswith(_IN_TABLES):
-        return _protocol(one.protocol)
+        return protocol(one.protocol)
     if one.is_sought:
-        return f"{_protocol(one.protocol) or one.link}, not looked up yet"
+        return f"{protocol(one.protocol) or one.link}, not looked up yet"
     if not one.protocol:
         return f"{one.link}, in no table of its network namespace"
-    return f"{_protocol(one.protocol)}, not bound, or of another network namespace"
+    return f"{protocol(one.protocol)}, not bound, or of another network namespace"
 
 
 _IN_TABLES: Final = ("TCP", "UDP", "UNIX", "NETLINK", "PACKET", "RAW")
 
 
-def _protocol(protocol: str) -> str:
+def protocol(protocol: str) -> str:
     """``UNIX-STREAM`` is ``unix stream``, ``AF_VSOCK`` is ``vsock``."""
     return protocol.removeprefix("AF_").replace("-", " ").lower()
 

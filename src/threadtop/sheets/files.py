@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from threadtop.inside.files import Descriptor
+    from threadtop.inside.holders import Holding
     from threadtop.procfs.fdinfo import Kind
     from threadtop.sheets.sheet import Subject
-    from threadtop.snapshot import ThreadRow
+    from threadtop.snapshot import ProcessRow, ThreadRow
 
 TERMS: Final = by_key(
     Term(
@@ -151,9 +152,11 @@ def sheet(subject: Subject) -> Sheet:
     is_hidden = bool(facts.denials)
     sections = [Section("summary", "Descriptors", tuple(_summary(facts)))]
     if facts.blocked:
-        sections.append(Section("waited_for", "Threads blocked on descriptors", table=_waiting(facts, threads)))
+        waiting = _with_data(_waiting(facts, threads), facts.blocked, subject.process)
+        sections.append(Section("waited_for", "Threads blocked on descriptors", table=waiting))
     if not is_hidden:
-        sections.append(Section("files", "Open", table=_table(facts, threads), notes=_notes(facts)))
+        table = _with_data(_table(facts, threads), facts.page, subject.process)
+        sections.append(Section("files", "Open", table=table, notes=_notes(facts)))
     notes = endings.why(subject.process, "it opens no files", "nothing of it is open any more")
     return Sheet(tuple(sections), notes, facts.denials)
 
@@ -271,6 +274,39 @@ def _record(one: Descriptor, rows: Sequence[ThreadRow]) -> Record:
     values = (one.fd, one.kind, target, _tids(rows), mode or None, position, one.size_bytes, list(one.flags))
     role = "b" if rows else "y" if one.is_deleted else " "
     return Record(one.fd, cells, values, role, _link(one, rows))
+
+
+def _with_data(table: Table, shown: Sequence[Descriptor], process: ProcessRow) -> Table:
+    """With what ``target`` says as fields of their own, for those who read no words."""
+    keys = [column.key for column in table.columns]
+    rows = zip(table.records, shown, strict=True)
+    return table._replace(data=[dict(zip(keys, row.values, strict=True)) | _parts(one, process) for row, one in rows])
+
+
+def _parts(one: Descriptor, process: ProcessRow) -> dict[str, object]:
+    """The parts of a target; None is not known, or has none."""
+    found = one.socket
+    return {
+        "protocol": (found.protocol if found is not None else file_words.protocol(one.protocol)) or None,
+        "status": found.status or None if found is not None else None,
+        "local": found.local or None if found is not None else None,
+        "peer": found.peer or None if found is not None else None,
+        "holders": _holders(one.holding, process) if one.holding is not None else None,
+        "holders_total": _holders_total(one.holding) if one.holding is not None else None,
+        "watched": list(one.info.watched) if one.kind == "epoll" and one.info is not None else None,
+    }
+
+
+def _holders(holding: Holding, process: ProcessRow) -> list[dict[str, object]] | None:
+    """Who has the other end, the first of many; nobody only where all processes have been looked at."""
+    found = [*holding.others, *([(process.pid, process.process)] if holding.is_itself else [])]
+    return [{"pid": pid, "process": name} for pid, name in found] if found or holding.is_settled else None
+
+
+def _holders_total(holding: Holding) -> int | None:
+    """How many processes that are, as far as they have been looked at."""
+    count = len(holding.others) + holding.more + holding.is_itself
+    return count if count or holding.is_settled else None
 
 
 def _link(one: Descriptor, rows: Sequence[ThreadRow]) -> Link | None:
