@@ -102,6 +102,28 @@ def test_where_there_is_no_room_spare_columns_go() -> None:
     assert narrow[2].rstrip().endswith("1")
 
 
+def test_a_path_keeps_its_end() -> None:
+    """The last name of a path is what tells files of one folder apart; other columns keep their beginning."""
+    path = "/usr/lib/python3.11/lib-dynload/_socket.cpython-311-x86_64-linux-gnu.so"
+    records = [Record(0, (path, path), (path, path))]
+    for is_path, shown in ((True, "/usr/li…/_socket.cpython-311-x86_64-linux-gnu.so"), (False, path[:47] + "…")):
+        said = lines(of(table=Table((Column("name", is_path=is_path), Column("size", 24)), records)), 78)
+        assert said[2][3:51] == shown
+
+
+def test_columns_without_anything_take_no_room() -> None:
+    """One that is empty in all rows is left out, at any width; one of which nothing is known where room is scarce."""
+    columns = (Column("name"), Column("size", 6, right=True), Column("more", 10))
+    empty = Table(columns, [Record(at, ("n", "", "x"), ()) for at in range(3)])
+    assert lines(of(table=empty), 200)[1:3] == ["   name  more", "   n     x"]
+    unknown = Table(columns, [Record(at, ("n" * 60, "-", "x"), ()) for at in range(3)])
+    assert "size" in lines(of(table=unknown), 200)[1]
+    assert "size" not in lines(of(table=unknown), 38)[1]
+    assert "more" in lines(of(table=unknown), 38)[1]
+    one = Table(columns, [Record(at, ("n" * 60, "7" if at else "-", "x"), ()) for at in range(3)])
+    assert "size" in lines(of(table=one), 38)[1]
+
+
 @pytest.mark.parametrize(
     ("shown", "first", "total", "words"),
     [

@@ -124,8 +124,8 @@ _PLURALS: Final[Mapping[Kind, str]] = {
 _COLUMNS: Final = (
     Column("fd", 7, right=True),
     Column("kind", 11),
-    Column("target"),
-    Column("blocked", 24),
+    Column("target", is_path=True),
+    Column("blocked", 24, is_spare=True),
     Column("mode", 4),
     Column("position", 15, right=True, is_spare=True),
     Column("size_bytes", 6, right=True, is_spare=True),
@@ -136,7 +136,7 @@ _WAITING: Final = (
     Column("kind", 11),
     Column("call", 14),
     Column("blocked"),
-    Column("target"),
+    Column("target", is_path=True),
 )
 _NAMED: Final = 3  # threads in a cell
 _SHOWN_DELETED: Final = 3

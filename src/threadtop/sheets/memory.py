@@ -322,7 +322,7 @@ def _kind(kind: Kind, *, is_hint: bool) -> str:
 
 
 def _files(listed: Listed) -> Table:
-    columns = (*_SIZE, *_MORE, Column("count", 7, right=True), Column("file"))
+    columns = (*_SIZE, *_MORE, Column("count", 7, right=True), Column("file", is_path=True))
     records = [
         _sum_record(
             one, (one.path, one.device, one.inode), parse.decode(one.path), "y" if is_deleted(one.path) else " "
@@ -340,7 +340,7 @@ def _mappings(subject: Subject, listed: Listed, usages: Mapping[int, Usage] | No
         Column("perms", 5),
         Column("address", 16, is_spare=True),
         Column("kind", 18),
-        Column("name"),
+        Column("name", is_path=True),
     )
     records = [_mapping_record(one, subject, usages or {}) for one in listed.part]
     total = listed.maps if listed.maps > len(records) else None

@@ -24,6 +24,7 @@ _INDENT: Final = 3
 _GAP: Final = 2
 _LEAST: Final = 10  # cells of a value, at least
 _ROOMY: Final = 24  # cells of a column without a bound, before spare columns are left out for it
+_ROOMY_PATH: Final = 48  # of one of paths
 _MOST_WRAPPED: Final = 40  # lines that one value may take
 
 
@@ -192,14 +193,22 @@ def _table(key: str, table: Table, terms: Mapping[str, Term], width: int) -> Ite
 def _divided(table: Table, titles: Sequence[str], width: int) -> tuple[tuple[int, int], ...]:
     """(place, cells) of the columns that are shown: each takes what it needs, at most what it may.
 
-    Where there is too little room, those without a bound are cut, and then spare ones are left out.
+    One with nothing in it takes none.  Where there is too little room, those without a bound are cut, and then columns
+    of which nothing is known and spare ones are left out.
     """
-    needed = {}
+    needed, spare, unknown = {}, [], []
     for at, (column, title) in enumerate(zip(table.columns, titles, strict=True)):
-        widest = max(len(text.visible(record.cells[at])) for record in table.records)
+        cells = {record.cells[at] for record in table.records}
+        if at and cells == {""}:
+            continue
+        widest = max(len(text.visible(cell)) for cell in cells)
         needed[at] = max(len(title), min(widest, column.most) if column.most else widest)
-    spare = [at for at, column in enumerate(table.columns) if column.is_spare]
-    while _over({at: _least(table.columns[at], cells) for at, cells in needed.items()}, width) > 0 and spare:
+        if at and cells == {text.UNKNOWN}:
+            unknown.append(at)
+        elif column.is_spare:
+            spare.append(at)
+    spare += unknown
+    while _over({at: _roomy(table.columns[at], cells) for at, cells in needed.items()}, width) > 0 and spare:
         del needed[spare.pop()]
     over = _over(needed, width)
     for at in sorted(needed, key=lambda at: needed[at], reverse=True):
@@ -214,13 +223,21 @@ def _over(needed: Mapping[int, int], width: int) -> int:
     return sum(needed.values()) + _GAP * (len(needed) - 1) - (width - _INDENT - 1)
 
 
+def _roomy(column: Column, cells: int) -> int:
+    """To how many cells a column that needs ``cells`` may be cut before others are left out for it."""
+    return cells if column.most else min(cells, _ROOMY_PATH if column.is_path else _ROOMY)
+
+
 def _least(column: Column, cells: int) -> int:
-    """To how many cells a column that needs ``cells`` may be cut."""
+    """To how many cells it may be cut at all."""
     return cells if column.most else min(cells, _ROOMY)
 
 
 def _joined(columns: Sequence[Column], cells: Sequence[str], shown: Sequence[tuple[int, int]]) -> str:
-    fitted = (text.fit(cells[at], width, right=columns[at].right) for at, width in shown)
+    fitted = (
+        text.fit_ends(cells[at], width) if columns[at].is_path else text.fit(cells[at], width, right=columns[at].right)
+        for at, width in shown
+    )
     return (" " * _GAP).join(fitted)
 
 

@@ -55,13 +55,15 @@ class Entry(NamedTuple):
 class Column(NamedTuple):
     """A column of a table: the key of its Term, and how many cells it takes at most (0: what is left).
 
-    ``is_spare``: it is left out on a screen that is too narrow, the last ones first.
+    ``is_spare``: it is left out on a screen that is too narrow, the last ones first; ``is_path``: it wants more room
+    than others, and keeps its end where it is cut.
     """
 
     key: str
     most: int = 0
     right: bool = False
     is_spare: bool = False
+    is_path: bool = False
 
 
 class Record(NamedTuple):
