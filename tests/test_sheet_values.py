@@ -12,6 +12,9 @@ import scripted_sheets
 from builders import process_row, snapshot, thread_row
 from threadtop.inside.asked import Denial
 from threadtop.inside.children import ChildrenFacts, Relative
+from threadtop.inside.mapped import KindSum
+from threadtop.inside.memory import BY_ADDRESS
+from threadtop.procfs.smaps import Usage
 from threadtop.sheets import BY_NAME, children, endings, environment, secret_signs, signals
 from threadtop.sheets.sheet import Record, Sheet, Subject
 from threadtop.sheets.stacks import StacksFacts, Trace
@@ -226,6 +229,26 @@ def test_what_was_not_measured_is_not_known() -> None:
     assert rows["~malloc arena"].values[1] is None
     assert rows["~malloc arena"].cells[1] == "-"
     assert rows["main stack"].values[1] == 0
+
+
+def test_headings_say_how_rows_are_ordered() -> None:
+    """By what is in memory once that was measured; what may not be touched stands last, and is said to."""
+
+    def titles(*kinds: KindSum, wants: frozenset[str] = frozenset()) -> list[str]:
+        facts = scripted_memory.facts()
+        assert facts.listed is not None
+        listed = facts.listed._replace(kinds=kinds)
+        sheet = made("memory", facts._replace(listed=listed, measured=None), wants=wants)
+        return [section.title for section in sheet.sections[1:]]
+
+    heap, free = KindSum("heap", is_hint=False, maps=1, size_bytes=5), KindSum("reserved", False, 1, 9)
+    assert titles(heap) == ["By kind, largest first", "By file, largest first", "Mappings, largest first"]
+    assert titles(heap._replace(usage=Usage()), free) == [
+        "By kind, most in memory first, what is only kept free last",
+        "By file, most in memory first",
+        "Mappings, most in memory first, what is only kept free last",
+    ]
+    assert titles(heap, free, wants=frozenset({BY_ADDRESS}))[2] == "Mappings, by address"
 
 
 def test_mappings_come_in_parts() -> None:

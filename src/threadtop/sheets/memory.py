@@ -176,16 +176,23 @@ def sheet(subject: Subject) -> Sheet:
         listed, measured = facts.listed, facts.measured
         usages = measured.usages if measured is not None and measured.is_complete else None
         sections += [
-            Section("kinds", "By kind, largest first", table=_kinds(listed), notes=_notes(listed, facts)),
-            Section("files", "By file, largest first", table=_files(listed)),
+            Section("kinds", f"By kind, {_order(listed)}", table=_kinds(listed), notes=_notes(listed, facts)),
+            Section("files", f"By file, {_order(listed, has_reserved=False)}", table=_files(listed)),
             Section(
                 "mappings",
-                "Mappings, by address" if BY_ADDRESS in subject.wants else "Mappings, largest first",
+                f"Mappings, {'by address' if BY_ADDRESS in subject.wants else _order(listed)}",
                 table=_mappings(subject, listed, usages),
             ),
         ]
     notes = _nothing_left(subject) if "VmSize" not in facts.status else ()
     return Sheet(tuple(sections), notes, facts.denials)
+
+
+def _order(listed: Listed, *, has_reserved: bool = True) -> str:
+    """How rows are ordered: what may not be touched is only kept free, and so stands below what may be in memory."""
+    is_measured = any(one.usage is not None for one in listed.kinds)
+    is_split = has_reserved and any(one.kind in NO_ACCESS for one in listed.kinds)
+    return f"{'most in memory' if is_measured else 'largest'} first{', what is only kept free last' * is_split}"
 
 
 def _nothing_left(subject: Subject) -> tuple[str, ...]:
