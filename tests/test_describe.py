@@ -74,7 +74,7 @@ def test_threads_of_a_watched_process(machine: Machine) -> None:
     ("moment_s", "until_s"), [(1004.5, 4.5), (1000.5, None), (3000 + 1e9, None), (999.0, None), (1001.0, None)]
 )
 def test_a_wait_till_a_moment(machine: Machine, moment_s: float, until_s: float | None) -> None:
-    """It is told on our own clock, whichever its own is; one that is over, or years away, is of another clock."""
+    """It is told on our own clock, whichever its own is; of one that is over, or years away, nothing is known."""
     machine.reader = BlockedReader(machine.files, euid=0, ahead_ns=lambda clock: 1000 * 10**9 if clock == 0 else 0)
     machine.blocked.process(100, 2)
     machine.blocked.asleep(100, 100, "futex", 0x1000, 9 | 128 | 256, 2, 16)
@@ -88,6 +88,23 @@ def test_a_wait_till_a_moment(machine: Machine, moment_s: float, until_s: float 
     assert found[100, 100].timeout_ns is None
     assert found[100, 101].until_ns == 7_000_000_000
     assert machine.tick() is found
+
+
+@pytest.mark.parametrize(("namespace", "until_s"), [("time:[1]", 7), ("time:[2]", None)])
+def test_a_moment_of_another_time_namespace(machine: Machine, namespace: str, until_s: int | None) -> None:
+    """Its monotonic clock is not ours, so nothing is told; that of real time is everybody's."""
+    machine.reader = BlockedReader(machine.files, euid=0, ahead_ns=lambda _: 0)
+    machine.blocked.process(100, 2)
+    machine.blocked.asleep(100, 100, "futex", 0x1000, 9, 2, 16)
+    machine.blocked.asleep(100, 101, "futex", 0x1000, 9 | 256, 2, 16)
+    machine.blocked.memory(100, bytes(16) + struct.pack("<qq", 7, 0))
+    machine.blocked.file(100, "ns/time").symlink_to(namespace)
+    ours = machine.blocked.file(100, "../self/ns")
+    ours.mkdir(parents=True)
+    (ours / "time").symlink_to("time:[1]")
+    found = machine.tick()
+    assert found[100, 100].until_ns == (None if until_s is None else until_s * 10**9)
+    assert found[100, 101].until_ns == 7 * 10**9
 
 
 def test_an_end_is_found_at_once_where_there_is_no_next_tick(machine: Machine) -> None:

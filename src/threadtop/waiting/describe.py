@@ -17,7 +17,7 @@ from threadtop.blocked import BlockedOn
 from threadtop.errors import DeniedError, GoneError, ThreadtopError
 from threadtop.gil import refusals
 from threadtop.gil.memory import BadAddressError, Memory
-from threadtop.procfs import syscalls
+from threadtop.procfs import parse, syscalls
 from threadtop.sample import living
 from threadtop.waiting import calls, peeks
 from threadtop.waiting.ends import REFRESH_NS, Ends
@@ -39,6 +39,7 @@ MOST_CHILDREN: Final = 64  # gone through for the one of a pid in another namesp
 DENIED_TICKS: Final = 30  # until a process whose calls may not be read is tried again
 EPOLL_BYTES: Final = 1 << 20  # of the list of an epoll's descriptors
 MANY_EPOLLED, EPOLL_TICKS = 500, 10  # a list so long is read again after so many ticks
+_OF_NAMESPACES: Final = frozenset((time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME))  # time_namespaces(7)
 _INFO_BYTES: Final = 1024  # of the fdinfo of a pidfd
 _BLOCKED: Final = frozenset("SD")
 
@@ -66,11 +67,11 @@ class _Seen:
         "denied",
         "epolls",
         "found",
-        "has_our_pids",
         "is_done",
         "known",
         "machine",
         "name",
+        "ours",
         "process",
         "refreshed_ns",
         "retry",
@@ -90,7 +91,7 @@ class _Seen:
         self.denied: BlockedOn | None = None
         self.retry = 0
         self.refreshed_ns = 0
-        self.has_our_pids: bool | None = None
+        self.ours: dict[str, bool] = {}  # namespaces by their kind: whether they are our own, too
         self.turn = 0
         self.epolls: dict[int, tuple[int | None, int]] = {}  # descriptors of an epoll, and the tick of the reading
 
@@ -286,6 +287,8 @@ class BlockedReader:
         blocked = peeks.told(blocked, peek, tuple(parts))
         if peek.clock is None:
             return blocked
+        if peek.clock in _OF_NAMESPACES and not self._shares(seen, "time"):
+            return blocked._replace(until_ns=None)
         return peeks.on_our_clock(blocked, self._ahead_ns(peek.clock), self._at_ns)
 
     def _memory(self, pid: int, tid: int) -> Memory | None:
@@ -319,7 +322,7 @@ class BlockedReader:
     def _with_child(self, seen: _Seen, tid: int, blocked: BlockedOn, child: int) -> BlockedOn:
         """The child by its pid here and its name: a call speaks of pids as they are in its own namespace."""
         pid = seen.process.pid
-        if blocked.fd is None and not self._has_our_pids(seen):
+        if blocked.fd is None and not self._shares(seen, "pid"):
             found = None
             with suppress(GoneError, DeniedError, ThreadtopError, OSError, ValueError):
                 for here in map(int, self._reader.read_task(pid, tid, "children").split()[:MOST_CHILDREN]):
@@ -332,13 +335,15 @@ class BlockedReader:
         name = self._ends.name(child)
         return blocked._replace(pid=child, peer=f"{name}[{child}]" if name else "")
 
-    def _has_our_pids(self, seen: _Seen) -> bool:
-        if seen.has_our_pids is None:
+    def _shares(self, seen: _Seen, kind: str) -> bool:
+        """Whether a process is in our own namespace of a kind (namespaces(7)); that is taken for granted."""
+        if kind not in seen.ours:
+            name = f"ns/{kind}"
             try:
-                seen.has_our_pids = self._reader.link(seen.process.pid, "ns/pid") == self._reader.link("self", "ns/pid")
+                seen.ours[kind] = self._reader.link(seen.process.pid, name) == self._reader.link("self", name)
             except (GoneError, DeniedError, OSError):
-                seen.has_our_pids = True
-        return seen.has_our_pids
+                seen.ours[kind] = True
+        return seen.ours[kind]
 
     def _epolled(self, seen: _Seen, task: str, fd: int) -> int | None:
         """How many descriptors an epoll watches: lines ``tfd:`` of its fdinfo; None where they are too many."""
@@ -386,19 +391,11 @@ def _in_turn(seen: _Seen, threads: list[ThreadSample], most: int) -> list[Thread
 
 def _child(info: bytes) -> int | None:
     """The process of a pidfd: line ``Pid:`` of its fdinfo (pidfd_open(2)); None once it has ended."""
-    for line in info.splitlines():
-        if line.startswith(b"Pid:"):
-            try:
-                pid = int(line[4:])
-            except ValueError:
-                return None
-            return pid if pid > 0 else None
-    return None
+    pid = parse.parse_status(info).get("Pid", "")
+    return int(pid) or None if pid.isdecimal() else None
 
 
 def _pid_inside(status: bytes) -> int | None:
     """The pid of a process in its own namespace, the innermost: last number of the line ``NSpid`` (proc(5))."""
-    for line in status.splitlines():
-        if line.startswith(b"NSpid:"):
-            return int(line.split()[-1])
-    return None
+    pids = parse.parse_status(status).get("NSpid", "").split()
+    return int(pids[-1]) if pids else None

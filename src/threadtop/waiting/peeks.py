@@ -48,7 +48,7 @@ def told(blocked: BlockedOn, peek: Peek, parts: tuple[bytes, ...]) -> BlockedOn:
 def on_our_clock(blocked: BlockedOn, ahead_ns: int, now_ns: int) -> BlockedOn:
     """``blocked`` with its moment on the monotonic clock, which the call's clock is ``ahead_ns`` of.
 
-    A moment that is over ``now_ns``, or far away, is of a clock of another time namespace: nothing is known of it.
+    Of one that is over ``now_ns``, or years away, nothing is known.
     """
     if blocked.until_ns is None:
         return blocked
