@@ -67,7 +67,7 @@ datagrams.bind(("127.0.0.1", 0))
 start("recv fd {} on {}:{} (udp)".format(datagrams.fileno(), *datagrams.getsockname()), datagrams.recv, 1)
 
 left, right = socket.socketpair()
-start(f"recv fd {left.fileno()} to itself (unix)", left.recv, 1)
+start(f"recv fd {left.fileno()} to itself (unix stream)", left.recv, 1)
 
 watched = select.epoll()
 for one in (client, server, left):
@@ -85,7 +85,7 @@ start("signal (pause)", signal.pause)
 lock = threading.Lock()
 lock.acquire()
 start("futex 0x..* (for ever)", lock.acquire)
-start("futex 0x..* (timed)", lock.acquire, True, SLEEP_S)
+start("futex 0x..* (* left)", lock.acquire, True, SLEEP_S)
 
 with tempfile.NamedTemporaryFile() as file:
     other = os.open(file.name, os.O_RDONLY)
