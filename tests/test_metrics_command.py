@@ -198,8 +198,8 @@ def test_a_full_disk_is_told_once_and_survived(tmp_path: Path) -> None:
             time.sleep(0.05)
         folder.rename(tmp_path / "elsewhere")
         assert process.stderr is not None
-        assert "writes" in process.stderr.readline()
-        assert "cannot be written" in process.stderr.readline()
+        assert process.stderr.readline() == f"threadtop: writes {file}\n"
+        assert process.stderr.readline().startswith(f"threadtop: {file} cannot be written: ")
         passes = "threadtop_passes_total "
         before = float(scraped(url).split(passes)[-1].split()[0])
         after = before

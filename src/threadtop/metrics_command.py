@@ -189,5 +189,5 @@ def _end_on_signals(news: SimpleQueue[bool]) -> None:
 def _tell(what: str) -> None:
     """One line on standard error; where nobody takes it any more, the metrics go on."""
     with suppress(OSError):
-        sys.stderr.write(f"threadtop metrics {what}\n")
+        sys.stderr.write(f"threadtop: {what}\n")
         sys.stderr.flush()
