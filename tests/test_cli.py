@@ -77,7 +77,7 @@ def test_batch_prints_so_many_frames(child: subprocess.Popen[bytes]) -> None:
     rows = [line for line in done.stdout.splitlines() if str(child.pid) in line.split()]
     assert len(rows) == 2
     assert done.stdout.count("%CPU") == 2
-    assert "1 processes  1 threads" in done.stdout
+    assert "1 process  1 thread: " in done.stdout
 
 
 def test_batch_json_prints_a_document_a_line(child: subprocess.Popen[bytes]) -> None:

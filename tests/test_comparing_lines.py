@@ -150,6 +150,10 @@ def test_most_rows() -> None:
     assert "  and 28 that did less, 658 points in all" in text
     text = lines(compare(after, before._replace(host=after.host)), most=1)
     assert "  and 29 that did less, 696 points in all" in text
+    text = lines(
+        compare(before, side(*moments((OTHER, server(*rows[:1], worker(109, cpu=1.2, wait=0.0, lock=0.0)))))), most=1
+    )
+    assert any(line.endswith("and 1 that did less, 1 point in all") for line in text), text
 
 
 def test_width() -> None:

@@ -209,10 +209,10 @@ def test_a_frame() -> None:
     columns = ("cpu_pct", "wait_pct", "vol_per_s", "state", "cpu_ns", "tid", "nice", "command")
     assert frame(SHOT._replace(notes=("no schedstat here",)), columns=columns) == [
         "threadtop  box  2026-01-01T12:00:00.000+00:00  up 1:00 h  load 0.50 0.25 0.10",
-        "1 processes  3 threads: 1 R 2 S  switches/s 1,234 (vol 1,235, invol <1)",
+        "1 process  3 threads: 1 R 2 S  switches/s 1,234 (vol 1,235, invol <1)",
         (
             "cpu 15.0 % of 2 (user 12.5 system 2.5 io 0.0)  mem 2.0G of 8.0G  "
-            "waiting for a cpu: 1 threads, 0.1 cores' worth  own cpu 0.5 %, pass 2.0 ms"
+            "waiting for a cpu: 1 thread, 0.1 cores' worth  own cpu 0.5 %, pass 2.0 ms"
         ),
         "note: no schedstat here",
         "",

@@ -86,11 +86,12 @@ def test_priority(value: int, shown: str) -> None:
         (1, "thread", "1 thread"),
         (0, "thread", "0 threads"),
         (1200, "process", "1,200 processes"),
+        (1.4, "point", "1 point"),
         (None, "read", "- reads"),
         (2, "different stack", "2 different stacks"),
     ],
 )
-def test_so_many_of_something(value: int | None, one: str, shown: str) -> None:
+def test_so_many_of_something(value: float | None, one: str, shown: str) -> None:
     """One is told as one, none and several as several."""
     assert text.many(value, one) == shown
 

@@ -75,13 +75,15 @@ def summary_lines(snapshot: Snapshot) -> list[str]:
             f"up {text.duration(host.uptime_s)}  load {load}"
         ),
         (
-            f"{text.thousands(totals.processes)} processes  {text.thousands(totals.threads)} threads: {states}  "
+            f"{text.many(totals.processes, 'process')}  "
+            f"{text.many(totals.threads, 'thread')}: {states}  "
             f"switches/s {text.rate(host.switches_per_s)} "
             f"(vol {text.rate(totals.vol_per_s)}, invol {text.rate(totals.invol_per_s)})"
         ),
         (
             f"{cpu_words(host)}  mem {text.size(host.memory_used_bytes)} of {text.size(host.memory_total_bytes)}  "
-            f"waiting for a cpu: {totals.waiting_threads} threads, {totals.waiting_cores:.1f} cores' worth  "
+            f"waiting for a cpu: {text.many(totals.waiting_threads, 'thread')}, "
+            f"{totals.waiting_cores:.1f} cores' worth  "
             f"own cpu {text.percent(snapshot.own_cpu_pct)} %, pass {snapshot.cost.pass_ns / 1e6:.1f} ms"
         ),
     ]

@@ -154,9 +154,10 @@ def thousands(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:,.0f}"
 
 
-def many(value: int | None, one: str) -> str:
+def many(value: float | None, one: str) -> str:
     """So many of something: ``1 thread``, ``1,200 processes``; one word, or the last of some."""
-    return f"{thousands(value)} {one}{'' if value == 1 else 'es' if one.endswith('s') else 's'}"
+    said = thousands(value)
+    return f"{said} {one}{'' if said == '1' else 'es' if one.endswith('s') else 's'}"
 
 
 def cpu_time(value_ns: int | None) -> str:

@@ -225,7 +225,7 @@ def _count(value: float) -> str:
 
 def _more(rows: int, points: float, what: str) -> Iterator[str]:
     if rows:
-        yield f"  and {text.thousands(rows)} {what}, {text.thousands(points)} points in all"
+        yield f"  and {text.thousands(rows)} {what}, {text.many(points, 'point')} in all"
 
 
 def _label(entry: Entry, found: Comparison) -> str:
