@@ -38,14 +38,16 @@ def named() -> Iterator[int]:
 FORMATS = (["--json"], ["--csv"], ["--jsonl"], ["--format", "ps"])
 ONCE = [["--once", "-d", "0.1", *kind] for kind in ([], *FORMATS)]
 FRAMES = [["-b", "-d", "0.1", *kind] for kind in ([], *FORMATS)]
-REPORTS = [["--explain", "--json", "-d", "0.5"], ["--schema"], ["-O"], ["--help"], ["--version"]]
+HELP = [["--help"], ["--version"], ["record", "--help"], ["gil", "--version"], ["metrics", "-V"], ["diff", "--help"]]
+REPORTS = [["--explain", "--json", "-d", "0.5"], ["--schema"], ["-O"], *HELP]
+BUFFERS = {"buffered": "", "unbuffered": "1"}
 
 
+@pytest.mark.parametrize("unbuffered", BUFFERS.values(), ids=BUFFERS)
 @pytest.mark.parametrize("arguments", [*ONCE, *FRAMES, *REPORTS], ids=" ".join)
-def test_full_disk(arguments: list[str]) -> None:
-    """Output that cannot be written is one line on standard error and exit code 1."""
-    # Unbuffered, argparse would see the failure of --help first, and swallow it.
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+def test_full_disk(arguments: list[str], unbuffered: str) -> None:
+    """Output that cannot be written is one line on standard error and exit code 1, whoever sees the failure first."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with open("/dev/full", "wb") as full:
         command = [*THREADTOP, *arguments]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=environment, timeout=60, check=False)

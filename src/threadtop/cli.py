@@ -21,6 +21,8 @@ from threadtop.procfs.reader import ProcReader
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from _typeshed import SupportsWrite
+
     from threadtop.query import View
     from threadtop.recording.player import Player
     from threadtop.tui.signals import Signals
@@ -105,6 +107,10 @@ class Parser(argparse.ArgumentParser):
         """End after --help or --version."""
         sys.stdout.flush()  # a full disk is told by main(), not by the interpreter's end
         super().exit(status, message)
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """Print --help or --version; argparse's own way says nothing of a full disk."""
+        (file or sys.stderr).write(message)
 
 
 def _parser() -> Parser:
