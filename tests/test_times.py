@@ -68,11 +68,3 @@ def test_what_is_no_moment_is_refused(said: str) -> None:
         times.parse(said, "--at")
     assert raised.value.what == f"--at wants a moment of the recording, not {said[:40]!r}"
     assert all(f" {example}" in raised.value.remedy for example in ("--at 90s", "-30s", "03:15:20", "2026-"))
-
-
-def test_moments_from_the_end_are_no_options() -> None:
-    """What follows one of the flags is its value although it begins with a dash; all else stays as it was."""
-    assert times.joined(["a", "--to", "-30s", "--from", "5", "-p", "-1", "--to=-1m"], ["--from", "--to"]) == [
-        *("a", "--to=-30s", "--from=5", "-p", "-1", "--to=-1m"),
-    ]
-    assert times.joined(["--from", "--csv"], ["--from"]) == ["--from", "--csv"]

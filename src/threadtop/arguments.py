@@ -1,9 +1,12 @@
-"""Values of options of the command line: checked, with what to write instead where they make no sense."""
+"""The parser of command lines, and values of options: checked, with what to write instead of what makes no sense."""
 
 from __future__ import annotations
 
+import argparse
 import pwd
-from typing import TYPE_CHECKING, Any, Final
+import re
+import sys
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from threadtop import fields, filters
 from threadtop.errors import UsageError
@@ -11,9 +14,45 @@ from threadtop.query import LAYOUTS
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterable
+
+    from _typeshed import SupportsWrite
 
 MOST_COUNT: Final = 1_000_000  # frames, or columns of a line
 _EXAMPLES: Final = {"-w": 80, "--tid": 4211, "--part": 2}
+
+_NUMBER: Final = re.compile(r"-[0-9]")
+_SORT: Final = re.compile(r"-[^-]")
+"""How a value begins that argparse would take for an option, or for none."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises instead of printing two lines of usage."""
+
+    def read(self, arguments: Iterable[str]) -> Namespace:
+        """As parse_args; a value may begin with a ``-``: ``--from -30s``, ``-n -1`` (a better error), ``-o -wait``."""
+        dests = {flag: one.dest for one in self._actions if one.nargs is None for flag in one.option_strings}
+        own: list[str] = []
+        for argument in arguments:
+            dest = dests.get(own[-1]) if own else None
+            if dest is not None and (_SORT if dest == "sort" else _NUMBER).match(argument):
+                own[-1] += f"={argument}"
+            else:
+                own.append(argument)
+        return self.parse_args(own)
+
+    def error(self, message: str) -> NoReturn:
+        """Bad usage, in one line."""
+        raise UsageError(" ".join(message.split()), f"{self.prog} --help lists the options")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End after --help or --version."""
+        sys.stdout.flush()  # a full disk is told by main(), not by the interpreter's end
+        super().exit(status, message)
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """Print --help or --version; argparse's own way says nothing of a full disk."""
+        (file or sys.stderr).write(message)
 
 
 def declare_view(parser: ArgumentParser) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib
 import os
@@ -13,15 +12,15 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from threadtop import __version__, fields, filters, outputs, targets, text
 from threadtop import arguments as values
-from threadtop.arguments import seconds as seconds  # noqa: PLC0414 threadtop gil finds it here
+from threadtop.arguments import Parser as Parser  # noqa: PLC0414 the commands find it here
+from threadtop.arguments import seconds as seconds  # noqa: PLC0414 as above
 from threadtop.errors import EXIT_FAILURE, EXIT_OK, TargetError, ThreadtopError, UsageError
 from threadtop.feed import LEAST_INTERVAL_S, MOST_INTERVAL_S
 from threadtop.procfs.reader import ProcReader
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Sequence
-
-    from _typeshed import SupportsWrite
 
     from threadtop.query import View
     from threadtop.recording.player import Player
@@ -96,23 +95,6 @@ class Options:
         return replace(view, **{key: value for key, value in said.items() if value is not None})  # type: ignore[arg-type]
 
 
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that raises instead of printing two lines of usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """Bad usage, in one line."""
-        raise UsageError(" ".join(message.split()), f"{self.prog} --help lists the options")
-
-    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """End after --help or --version."""
-        sys.stdout.flush()  # a full disk is told by main(), not by the interpreter's end
-        super().exit(status, message)
-
-    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
-        """Print --help or --version; argparse's own way says nothing of a full disk."""
-        (file or sys.stderr).write(message)
-
-
 def _parser() -> Parser:
     parser = Parser(
         prog="threadtop",
@@ -185,7 +167,7 @@ def declare_looks(parser: Parser) -> None:
 def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
     """(options, name to attach to, whether to list the fields); raises UsageError."""
     own, command = split_command(arguments)
-    said = _parser().parse_args(own)
+    said = _parser().read(own)
     pids, name = targets.asked(said.pid, said.target, command)
     outputs.check(said)
     tid = values.whole(said.tid, "--tid")
@@ -219,7 +201,7 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
     return options, name, said.list_fields
 
 
-def pane_report_check(said: argparse.Namespace, pids: frozenset[int] | None, tid: int | None) -> None:
+def pane_report_check(said: Namespace, pids: frozenset[int] | None, tid: int | None) -> None:
     """As pane_report.check; what it needs is imported only where a pane is asked for."""
     from threadtop import pane_report  # noqa: PLC0415
 
@@ -238,7 +220,7 @@ def split_command(arguments: Sequence[str], prog: str = "threadtop") -> tuple[li
     return own[:at], own[at + 1 :]
 
 
-def _interval_s(said: argparse.Namespace) -> float | None:
+def _interval_s(said: Namespace) -> float | None:
     if said.delay is None:
         return None
     if said.explain:

@@ -95,7 +95,7 @@ def _parser() -> cli.Parser:
 
 def parse(arguments: Sequence[str]) -> Asked:
     """The arguments behind ``diff``; raises UsageError."""
-    said = _parser().parse_args(times.joined(arguments, _MOMENTS))
+    said = _parser().read(arguments)
     has_moments = any(value is not None for value in (said.first, said.second, said.over))
     if len(said.files) > 2:  # noqa: PLR2004 a side each
         message = f"{len(said.files)} files are too many to compare"

@@ -63,7 +63,7 @@ def _parser() -> cli.Parser:
 
 def parse(arguments: Sequence[str]) -> Asked:
     """The arguments behind ``export``; raises UsageError."""
-    said = _parser().parse_args(times.joined(arguments, _MOMENTS))
+    said = _parser().read(arguments)
     if said.jsonl == said.csv:
         if said.csv:
             message = "--jsonl and --csv cannot be combined"

@@ -74,7 +74,7 @@ def _parser() -> cli.Parser:
 def parse(arguments: Sequence[str]) -> Asked:
     """The arguments behind ``record``; raises UsageError."""
     own, command = cli.split_command(arguments, "threadtop record")
-    said = _parser().parse_args(own)
+    said = _parser().read(own)
     pids, name = targets.asked(said.pid, said.target, command)
     return Asked(
         Path(said.output) if said.output is not None else None,

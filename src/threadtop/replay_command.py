@@ -61,7 +61,7 @@ def parse(arguments: Sequence[str]) -> Asked:
     if _TEXT.intersection(arguments):
         message = "a recording is shown on the screen, or as a --screenshot"
         raise UsageError(message, "for text, CSV or JSON of it use threadtop export FILE")
-    said = _parser().parse_args(times.joined(arguments, ("--at",)))
+    said = _parser().read(arguments)
     pids = targets.parse_pids(said.pid) if said.pid is not None else []
     if said.screenshot is None and (said.pane is not None or pids or said.size is not None):
         message = "--pane, -p and --size are for a --screenshot"

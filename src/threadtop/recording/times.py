@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from threadtop import text
 from threadtop.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 """Seconds by the letter behind a number."""
@@ -79,14 +76,3 @@ def _since_1970(found: re.Match[str]) -> float | None:
         return (whole - shift).timestamp() + float(second or 0)
     except (ValueError, OverflowError):
         return None
-
-
-def joined(arguments: Iterable[str], flags: Sequence[str]) -> list[str]:
-    """The command line with ``--from -30s`` as ``--from=-30s``: argparse would take the moment for an option."""
-    result: list[str] = []
-    for argument in arguments:
-        if result and result[-1] in flags and _SPAN.fullmatch(argument):
-            result[-1] += f"={argument}"
-        else:
-            result.append(argument)
-    return result
