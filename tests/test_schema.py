@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
 
 import compared
+import scripted
 import scripted_findings
 import scripted_gil
+import scripted_sheets
+import scripted_stacks
 import test_explain
 import test_export
 import test_export_gil
@@ -23,12 +29,15 @@ import test_export_time
 import test_gil_report_text
 from builders import host_row, process_row, snapshot, thread_row
 from lock_scene import CHAIN, FIRST, TWO, deadlocked, lock, locks, parked, wait
-from threadtop import explain, export, fields, gil_report, query, schema
+from threadtop import explain, export, fields, gil_report, pane_report, query, schema, traces
 from threadtop.blocked import BlockedOn
-from threadtop.cli import main
+from threadtop.cli import Options, main
 from threadtop.comparing import document as comparing
 from threadtop.query import View
+from threadtop.sheets import BY_NAME
 from threadtop.snapshot import CgroupRow, ProcessRow, ThreadRow
+from threadtop.source import ScriptedSource
+from threadtop.traces import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,6 +45,7 @@ if TYPE_CHECKING:
     from threadtop.snapshot import Snapshot
 
 VALIDATOR = jsonschema.Draft202012Validator(schema.schema())
+STACKS = scripted_stacks.facts()
 MAPS = {"reads", "thread_states", "error_points", "parts"}
 """Objects whose keys are the machine's, not ours."""
 
@@ -110,6 +120,22 @@ def difference(**how: object) -> dict[str, Any]:
     return json.loads(json.dumps(comparing.document(compared.compared(**how), 1)))
 
 
+def paned(name: str) -> dict[str, Any]:
+    """The document of --pane NAME --json."""
+    kind = BY_NAME.get(name)
+    shot, tid = scripted_findings.ticks(8)[-1], scripted.GUNICORN if name == "thread" else 0
+    if kind is not None:
+        shot = scripted_sheets.shown(shot, kind, tid=tid)
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patched, contextlib.redirect_stdout(said):
+        patched.setattr(pane_report, "time", SimpleNamespace(sleep=lambda _: None, monotonic=lambda: 0.0))
+        patched.setattr(traces, "read", lambda *_: Answer(STACKS.traces, STACKS.others, "py-spy"))
+        asked = Options(pane=name, pids=frozenset({scripted.GUNICORN}), headless=True, json=True)
+        assert pane_report.run(asked, source_=ScriptedSource([shot] * 3)) == 0
+    made: dict[str, Any] = json.loads(said.getvalue())
+    return made
+
+
 DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "rich": lambda: document(RICH),
     "nothing": lambda: document(snapshot()),
@@ -118,6 +144,7 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "processes": lambda: document(scripted_findings.ticks()[-1], threads=False),
     "tree": lambda: document(scripted_findings.ticks()[-1], layout="tree"),
     "names": lambda: document(scripted_findings.ticks()[-1], layout="names"),
+    **{f"pane {name}": lambda name=name: paned(name) for name in pane_report.NAMES},
     **{
         f"gil {kind}": lambda kind=kind: document(scripted_gil.ticks(kind=kind)[-1])
         for kind in ("exact", "asleep", "estimate", "denied", "off", "subinterpreters")
@@ -222,6 +249,19 @@ def test_a_key_that_was_forgotten_fails(name: str, path: tuple[str | int, ...]) 
         assert complaints(changed), f"{key} may be missing at {path}"
 
 
+@pytest.mark.parametrize("name", pane_report.NAMES)
+def test_a_pane_has_its_head_and_no_other_field(name: str) -> None:
+    """No pane lacks what all have, none has a section or a field that is not explained, or is called another's."""
+    whole = paned(name)
+    for key in ("schema", "time", "pane", "pid", "process", "notes", "denied"):
+        assert complaints({**whole, key: None}), key
+        assert complaints({other: value for other, value in whole.items() if other != key}), key
+    for wrong in ({"surprise": 1}, {"surprise": {"surprise": 1}}, {"surprise": [{"surprise": 1}]}, {"tid": 0}):
+        assert complaints({**whole, **wrong}), wrong
+    assert complaints({**whole, "pane": "nothing"})
+    assert complaints({**whole, "schema": export.SCHEMA})
+
+
 def described(part: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401 parts of JSON Schema
     """Every key of the schema, with what it says of it."""
     if isinstance(part, dict):
@@ -297,7 +337,9 @@ def test_null_is_what_a_row_can_lack(kind: type, key: str) -> None:
 
 THREADTOP = (sys.executable, "-m", "threadtop")
 ANOTHER = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all")
+PANES = [["--pane", name, "--once", "--json", "-d", "0.1", "-p", str(os.getpid())] for name in pane_report.NAMES]
 LIVE = (
+    *PANES,
     ["--once", "--json", "-d", "0.3"],
     ["-b", "-n", "3", "--jsonl", "-d", "0.3", "-p", str(os.getpid())],
     ["--explain", "--json", "-d", "1"],
@@ -314,11 +356,13 @@ def test_live_documents_are_of_it(prefix: tuple[str, ...], arguments: list[str])
     if prefix:
         _require_another_user()
     done = subprocess.run([*prefix, *THREADTOP, *arguments], capture_output=True, timeout=120, check=False)
+    if "stacks" in arguments and done.returncode:
+        pytest.skip(f"py-spy is not here, or may not read this process: {done.stderr.decode()}")
     assert done.stderr == b""
     documents = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(documents) == (3 if "--jsonl" in arguments else 1)
     assert [found for whole in documents for found in complaints(whole)] == []
-    if "--once" in arguments:
+    if arguments[0] == "--once":
         assert os.getpid() in {process["pid"] for process in documents[0]["processes"]}
 
 

@@ -147,16 +147,9 @@ def _document(snapshot: Snapshot, process: ProcessRow, kind: Kind | None, tid: i
         return document.document(kind, subject, kind.make(subject))
     alone = _alone(snapshot, process)
     whole = export.document(alone, query.table(alone, View()))
-    head = {
-        "schema": whole["schema"],
-        "time": whole["time"],
-        "pane": options.pane,
-        "pid": process.pid,
-        "process": export.clean(process.process),
-    }
-    if options.pane == FINDINGS:
-        return {**head, "findings": whole["findings"], "denied": []}
-    return {**head, "threads": [one for row in whole["processes"] for one in row["threads"]], "denied": []}
+    pane = options.pane or ""
+    rows = whole["findings"] if pane == FINDINGS else [one for row in whole["processes"] for one in row["threads"]]
+    return {**document.head(alone, pane, process), pane: rows, "notes": whole["notes"], "denied": []}
 
 
 def _alone(snapshot: Snapshot, process: ProcessRow) -> Snapshot:

@@ -31,6 +31,7 @@ from threadtop.time_rows import TimeShare
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_PANE: Final = "threadtop-pane/"  # of any version
 _NO_COST: Final = Cost(pass_ns=0, own_cpu_ns=0, reads={}, descriptors=0)
 _SHARES: Final = ("holds_pct", "wait_pct", "asleep_pct", "with_pct", "without_pct", "runq_pct", "blocked_pct")
 _RATES: Final = ("cpu_pct", "user_pct", "system_pct", "wait_pct", "vol_per_s", "invol_per_s")
@@ -86,14 +87,14 @@ def _check_kind(source: str, document: object) -> None:
     remedy = "compare what threadtop --once --json or -b --jsonl has printed"
     if not isinstance(document, dict) or not isinstance(schema, str):
         message = f"{source} is JSON, but no document of threadtop"
+    elif schema.startswith(_PANE):
+        message = f"{source} is a document of threadtop, but of one pane: only whole ones are compared"
     elif schema != SCHEMA:
         name, _, version = schema.partition("/")
         message = f"{source} is of schema {schema[:40]!a}, and this threadtop compares {SCHEMA}"
         if name == SCHEMA.partition("/")[0] and version.isascii() and version.isdigit():
             is_newer = int(version[:9]) > int(SCHEMA.partition("/")[2])
             remedy = "use a newer threadtop" if is_newer else "write it anew with this threadtop"
-    elif "processes" not in document or "machine" not in document:
-        message = f"{source} is a document of threadtop, but of one pane: it has no threads to compare"
     else:
         return
     raise DocumentError(message, remedy)

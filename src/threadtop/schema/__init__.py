@@ -1,4 +1,4 @@
-"""JSON Schema (2020-12) of all documents that --json, --jsonl, gil --json and diff --json print; pure."""
+"""JSON Schema (2020-12) of all documents that --json, --jsonl, gil, diff and --pane print; pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from threadtop import fields
 from threadtop.comparing.document import SCHEMA as COMPARISON
 from threadtop.export import SCHEMA
 from threadtop.procfs.reasons import KINDS
-from threadtop.schema import comparison, facts
-from threadtop.schema.words import count, maybe, record, ref, said, several, value
+from threadtop.schema import comparison, facts, panes
+from threadtop.schema.words import count, maybe, moment, record, ref, said, several, value
+from threadtop.sheets.document import SCHEMA as PANE
 
 if TYPE_CHECKING:
     from threadtop.schema.words import Schema
@@ -28,7 +29,6 @@ _TYPES: Final = {
 _FROM_ZERO: Final = frozenset({"percent", "bar", "rate", "cpu_time", "size"})
 _OWN_WORDS: Final = {"command": "whole command line; empty for a kernel thread"}
 """What a key says where a column of that name shows something else."""
-_TIME: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$"
 _WAITING: Final = {
     "gil": "CPython's GIL",
     "lock": "a futex, a file lock, a semaphore",
@@ -52,16 +52,16 @@ def text() -> str:
 def schema() -> Schema:
     """The schema of one document; with ``explain`` or ``measurement`` it is a report on some seconds.
 
-    A comparison (threadtop diff) is a document of another kind, told by its ``schema``.
+    A comparison (threadtop diff) and a pane (--pane NAME) are documents of other kinds, told by their ``schema``.
 
-    Objects take no other key than those named, and lack none.
+    Objects take no other key than those named, and lack none; of panes, sections and fields may be missing.
     """
     document = record(
         "what threads did in one interval",
         {
             "schema": {"const": SCHEMA, "description": "name and version of this format"},
             "host": value("string", "name of the machine"),
-            "time": value("string", "moment of the reading, UTC with its offset (RFC 3339)", pattern=_TIME),
+            "time": moment("moment of the reading"),
             "interval_s": value("number?", "seconds that rates are over; null for a first reading", minimum=0),
             "machine": ref("machine"),
             "cost": ref("cost"),
@@ -75,12 +75,9 @@ def schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:{SCHEMA.replace('/', ':')}",
         "title": f"JSON output of threadtop, {SCHEMA}",
-        "if": {
-            "properties": {"schema": {"const": COMPARISON, "description": "of a comparison"}},
-            "required": ["schema"],
-        },
+        "if": _is(COMPARISON, "of a comparison"),
         "then": ref("comparison"),
-        "else": ref("document"),
+        "else": {"if": _is(PANE, "of a pane"), "then": ref("pane"), "else": ref("document")},
         "$defs": {
             "document": {**document, "not": {"required": ["explain", "measurement"]}},
             "machine": facts.MACHINE,
@@ -97,8 +94,13 @@ def schema() -> Schema:
             "explain": facts.EXPLAIN,
             "measurement": facts.MEASUREMENT,
             **comparison.definitions(),
+            **panes.definitions(),
         },
     }
+
+
+def _is(name: str, description: str) -> Schema:
+    return {"properties": {"schema": {"const": name, "description": description}}, "required": ["schema"]}
 
 
 def _of_field(key: str) -> Schema:

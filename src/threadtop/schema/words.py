@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
+
+_TIME: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$"
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -27,6 +29,11 @@ def record(description: str, properties: Schema, optional: Schema | None = None)
 def several(items: Schema, description: str, **more: Any) -> Schema:  # noqa: ANN401 as above
     """A list."""
     return {"type": "array", "description": description, "items": items, **more}
+
+
+def moment(description: str) -> Schema:
+    """A moment."""
+    return value("string", f"{description}, UTC with its offset (RFC 3339)", pattern=_TIME)
 
 
 def counts(description: str) -> Schema:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from threadtop import export
 
 if TYPE_CHECKING:
     from threadtop.sheets.sheet import Kind, Sheet, Subject, Table
+    from threadtop.snapshot import ProcessRow, Snapshot
+
+SCHEMA: Final = "threadtop-pane/1"
+
+
+def head(snapshot: Snapshot, pane: str, process: ProcessRow) -> dict[str, Any]:
+    """What every document of a pane begins with."""
+    return {
+        "schema": SCHEMA,
+        "time": export.iso_time(snapshot.time),
+        "pane": pane,
+        "pid": process.pid,
+        "process": export.clean(process.process),
+    }
 
 
 def document(kind: Kind, subject: Subject, sheet: Sheet) -> dict[str, Any]:
     """What ``--pane NAME --json`` prints; a value that is not known is null, what was denied says by which rule."""
-    shown: dict[str, Any] = {
-        "schema": export.SCHEMA,
-        "time": export.iso_time(subject.snapshot.time),
-        "pane": kind.name,
-        "pid": subject.process.pid,
-        "process": export.clean(subject.process.process),
-    }
+    shown = head(subject.snapshot, kind.name, subject.process)
     if subject.tid:
         shown["tid"] = subject.tid
     for section in sheet.sections:

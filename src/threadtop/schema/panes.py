@@ -1,0 +1,117 @@
+"""Schema of the documents that --pane NAME --json prints; their keys are those of the pane's fields; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from threadtop import sheets
+from threadtop.schema.words import count, moment, record, ref, said, several, tid, value
+from threadtop.sheets.document import SCHEMA
+
+if TYPE_CHECKING:
+    from threadtop.schema.words import Schema
+    from threadtop.sheets.sheet import Kind, Term
+
+_LISTS: Final = {
+    "threads": several(ref("thread"), "its threads"),
+    "findings": several(ref("finding"), "what the numbers say of it, the most severe first"),
+}
+"""Panes that are lists of rows."""
+_DENIAL: Final = record(
+    "what may not be read",
+    {
+        "what": value("string", "what it is: mostly a file of /proc/PID"),
+        "rule": value("string", "what forbids it"),
+        "remedy": value("string", "the least that would lift that; empty where nothing would"),
+    },
+)
+_STACK: Final = record(
+    "threads that have one stack",
+    {
+        "threads": several(
+            record(
+                "a thread",
+                {
+                    "tid": value("integer?", "the thread", minimum=1),
+                    "name": said("its name"),
+                    "state": said("what it does"),
+                    "holds_gil": value("boolean?", "whether it holds the GIL"),
+                },
+            ),
+            "those that hold the GIL first",
+        ),
+        "frames": several(value("string", "a frame"), "their stack, the innermost frame first"),
+    },
+)
+_ROWS: Final = {"stacks": _STACK}
+"""Rows of tables that are not made of the pane's fields."""
+
+
+def definitions() -> dict[str, Schema]:
+    """What goes into ``$defs``: the document is ``pane``, and of each pane ``pane_NAME`` and its ``fields_NAME``."""
+    names = [*_LISTS, *sheets.BY_NAME]
+    return {
+        "pane": {
+            "description": "one pane of a process (--pane NAME --json)",
+            "type": "object",
+            "properties": {"pane": {"enum": names, "description": "its name"}},
+            "required": ["pane"],
+            "allOf": [
+                {
+                    "if": {"properties": {"pane": {"const": name, "description": "of this pane"}}},
+                    "then": ref(f"pane_{name}"),
+                }
+                for name in names
+            ],
+        },
+        **{f"pane_{name}": record(f"--pane {name}", {**_head(name), name: rows}) for name, rows in _LISTS.items()},
+        **{f"pane_{kind.name}": _sheet(kind) for kind in sheets.KINDS},
+        **{f"fields_{kind.name}": _fields(kind) for kind in sheets.KINDS},
+        "field": {
+            "description": "a single value, or as an object or a list what its text has several of",
+            "type": ["string", "number", "boolean", "array", "object", "null"],
+        },
+    }
+
+
+def _head(name: str) -> Schema:
+    """What every pane has."""
+    return {
+        "schema": {"const": SCHEMA, "description": "name and version of this format"},
+        "time": moment("moment of the reading"),
+        "pane": {"const": name, "description": "its name"},
+        "pid": tid("the process"),
+        "process": value("string", "its name"),
+        "notes": several(value("string", "one limit"), "what limits what is said here, in words"),
+        "denied": several(_DENIAL, "what is missing here because it may not be read"),
+    }
+
+
+def _sheet(kind: Kind) -> Schema:
+    """A pane of sections: fields, or the rows of a table; which ones there are depends on what is to be said."""
+    fields = ref(f"fields_{kind.name}")
+    thread = {"tid": tid("the thread that is shown")}
+    return {
+        **record(f"--pane {kind.name}: its sections by their keys", _head(kind.name), thread),
+        "patternProperties": {
+            "._total$": count("how many rows the table of that section has, where not all are given"),
+            "._first$": count("the number of the first row that is given, from 0"),
+        },
+        "additionalProperties": {
+            "description": "a section: fields, or rows of a table, beside which _summary has the fields",
+            "anyOf": [fields, several(_ROWS.get(kind.name, fields), "rows")],
+        },
+    }
+
+
+def _fields(kind: Kind) -> Schema:
+    return {
+        "type": "object",
+        "description": f"fields of a section of --pane {kind.name}, or of a row; null is not known",
+        "properties": {key: _field(term) for key, term in kind.terms.items()},
+        "additionalProperties": False,
+    }
+
+
+def _field(term: Term) -> Schema:
+    return {**ref("field"), "description": f"{term.help} (from {term.source})"}
