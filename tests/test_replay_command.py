@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from builders import process_sample, sample, thread_sample
 from recorded import recorded
 from test_player import SPIN, samples
 from threadtop import cli, replay_command
@@ -76,10 +77,47 @@ def test_a_picture_of_a_moment(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err == ""
 
 
-def test_a_process_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A picture of a pane of it is none."""
+def test_a_picture_of_one_process(tmp_path: Path) -> None:
+    """Without a pane it has the rows of that process alone, and its name above them, as the live one."""
+    others = [
+        sample(at, *one.processes.values(), process_sample(200, thread_sample(200)))
+        for at, one in enumerate(samples(3))
+    ]
+    file, picture = str(recorded(tmp_path / "a.ttr", *others)), tmp_path / "a.svg"
+    pids = {}
+    for name, more in (("all", []), ("one", ["-p", "200"])):
+        assert cli.main(["replay", file, "--screenshot", str(picture), "--columns", "pid,comm", *more]) == 0
+        said = re.findall(r">([^<>]+)</text>", picture.read_text().replace("&#160;", " "))
+        pids[name] = {word for line in said for word in line.split() if word in ("100", "200")}
+    assert pids == {"all": {"100", "200"}, "one": {"200"}}
+
+
+@pytest.mark.parametrize("more", [["-p", "7"], ["-p", "100,7"], ["--pane", "findings", "-p", "7"]])
+def test_a_process_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]) -> None:
+    """There is no picture of it, nor of a pane of it."""
     file = str(recorded(tmp_path / "a.ttr", *samples(3)))
     picture = tmp_path / "a.svg"
-    assert cli.main(["replay", file, "--screenshot", str(picture), "--pane", "findings", "-p", "7"]) == 1
+    assert cli.main(["replay", file, "--screenshot", str(picture), *more]) == 1
     assert "process 7 is not in this moment" in capsys.readouterr().err
     assert not picture.exists()
+
+
+@pytest.mark.parametrize("command", [["replay", "--screenshot", "a.svg"], ["replay"], ["export", "--csv"]])
+def test_a_user_who_is_not_there(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who had no process in the recording, whether known here or not, is told with those who had."""
+    file = str(recorded(tmp_path / "a.ttr", *(one._replace(users={33: "www", 0: "root"}) for one in samples(3))))
+    for user in ("nosuch", "daemon", "1"):
+        assert cli.main([*command, file, "-u", user]) == 2
+        said = capsys.readouterr()
+        assert (said.out, said.err) == (
+            "",
+            f"threadtop: there is no user {user!r} in the recording; its users are root, www\n",
+        )
+
+
+@pytest.mark.parametrize("user", ["www", "33", "root", "0"])
+def test_a_user_who_is_there(user: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A user of the recording, by name or uid, need not be one of this machine."""
+    file = str(recorded(tmp_path / "a.ttr", *(one._replace(users={33: "www", 0: "root"}) for one in samples(3))))
+    assert cli.main(["export", "--csv", file, "-u", user]) == 0
+    assert capsys.readouterr().err == ""

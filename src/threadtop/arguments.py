@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsWrite
 
+    from threadtop.recording.reader import Recording
+
 MOST_COUNT: Final = 1_000_000  # frames, or columns of a line
+MOST_USERS: Final = 20  # that are named
 _EXAMPLES: Final = {"-w": 80, "--tid": 4211, "--part": 2}
 
 _NUMBER: Final = re.compile(r"-[0-9]")
@@ -123,6 +126,16 @@ def user(value: str | None) -> str | None:
     except (KeyError, ValueError):
         message = f"there is no user {value!r}"
         raise UsageError(message, "use -u NAME, or -u UID for one without a name") from None
+
+
+def check_user(value: str | None, recording: Recording) -> None:
+    """Raise UsageError for a -u, login name or uid, whom no process of a recording had."""
+    users = next(recording.moments(0, 1)).sample.users
+    if value is not None and value not in {*users.values(), *map(str, users)}:
+        names = sorted(users.values())
+        more = f" and {len(names) - MOST_USERS} more" if len(names) > MOST_USERS else ""
+        message = f"there is no user {value!r} in the recording"
+        raise UsageError(message, f"its users are {', '.join(names[:MOST_USERS])}{more}")
 
 
 def sort(value: str | None) -> tuple[str | None, bool | None]:

@@ -169,7 +169,7 @@ def parse(arguments: Sequence[str]) -> tuple[Options, str | None, bool]:
     own, command = split_command(arguments)
     said = _parser().read(own)
     pids, name = targets.asked(said.pid, said.target, command)
-    outputs.check(said)
+    outputs.check(said, has_target=bool(pids or name or command))
     tid = values.whole(said.tid, "--tid")
     if said.pane is not None and said.screenshot is None:
         pane_report_check(said, frozenset(pids) or None, tid)

@@ -107,6 +107,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _write(replay: Replay, asked: Asked) -> None:
+    values.check_user(asked.options.user, replay.recording)
     first, last = _span(replay.recording.ticks, asked)
     options = asked.options
     headless.prepare_output(json=options.json or options.csv)

@@ -19,33 +19,22 @@ _SIZE: Final = re.compile(r"(\d{1,4})x(\d{1,4})", re.ASCII)
 _PICTURE: Final = ".svg"
 
 
-def check(said: Namespace) -> None:
+def check(said: Namespace, *, has_target: bool = False) -> None:
     """Raise UsageError for outputs that contradict each other, or that lack or exclude another option."""
     _one_of(said)
+    _reference(said, has_target=has_target)
     if said.pane is None and (said.tid or said.part or said.want):
         message = "--tid, --part and --want go with --pane"
         raise UsageError(message, "write --pane NAME --once -p PID")
     is_text = said.once or said.batch or said.explain or said.pane
-    if said.frames is not None and not (is_text or said.screenshot):
-        message = "-n needs -b"
-        raise UsageError(message, "add -b for batch output")
+    if said.frames is not None:
+        _refuse("-n", {"--once": said.once, "--pane": said.pane}, "that is one frame; for several write -b -n N")
+        if not (is_text or said.screenshot):
+            message = "-n needs -b"
+            raise UsageError(message, "add -b for batch output")
     if said.explain:
         _refuse("--explain", _table_options(said), "--explain prints findings, not a table: leave the other out")
-    if said.screenshot is not None:
-        others = {
-            "--once": said.once,
-            "-b": said.batch,
-            "-n": said.frames,
-            "--explain": said.explain,
-            "-w": said.width,
-            "--tid": said.tid,
-            "--part": said.part,
-            "--want": said.want,
-        }
-        _refuse("--screenshot", others, "a picture has --size and is of one moment: leave the other out")
-    elif said.size is not None:
-        message = "--size is that of a picture"
-        raise UsageError(message, "add --screenshot FILE.svg; for text use -w")
+    _of_picture(said)
     rows = {"--csv": said.csv, "--jsonl": said.jsonl, "--format": said.format}
     flag = next((flag for flag, value in rows.items() if value), None)
     if flag is not None:
@@ -62,17 +51,46 @@ def check(said: Namespace) -> None:
 
 
 def _one_of(said: Namespace) -> None:
-    outputs = {
+    given = [flag for flag, value in _outputs(said).items() if value]
+    if len(given) > 1:
+        message = f"{given[0]} and {given[1]} cannot be combined"
+        raise UsageError(message, "choose one kind of output")
+
+
+def _of_picture(said: Namespace) -> None:
+    if said.screenshot is not None:
+        others = {
+            "--once": said.once,
+            "-b": said.batch,
+            "-n": said.frames,
+            "--explain": said.explain,
+            "-w": said.width,
+            "--tid": said.tid,
+            "--part": said.part,
+            "--want": said.want,
+        }
+        _refuse("--screenshot", others, "a picture has --size and is of one moment: leave the other out")
+    elif said.size is not None:
+        message = "--size is that of a picture"
+        raise UsageError(message, "add --screenshot FILE.svg; for text use -w")
+
+
+def _reference(said: Namespace, *, has_target: bool) -> None:
+    """What is printed of threadtop itself is of no process, and no table."""
+    given: dict[str, object] = {"--schema": said.schema, "-O": said.list_fields, "--page": said.page}
+    for flag in [flag for flag, value in given.items() if value is not None and value is not False]:
+        others = {**given, flag: None, "a process": has_target, **_outputs(said), **_table_options(said)}
+        _refuse(flag, others, "it is about threadtop, not about what runs: leave the other out")
+
+
+def _outputs(said: Namespace) -> dict[str, object]:
+    return {
         "--json": said.json,
         "--jsonl": said.jsonl,
         "--csv": said.csv,
         "--format": said.format,
         "--screenshot": said.screenshot is not None,
     }
-    given = [flag for flag, value in outputs.items() if value]
-    if len(given) > 1:
-        message = f"{given[0]} and {given[1]} cannot be combined"
-        raise UsageError(message, "choose one kind of output")
 
 
 def _table_options(said: Namespace) -> dict[str, object]:

@@ -49,7 +49,7 @@ def _parser() -> cli.Parser:
     say("--screenshot", metavar="FILE.svg", help="write a picture of that moment (of --pane NAME, with -p) and end")
     say("--size", metavar="COLSxROWS", help="of the picture (120x40)")
     say("--pane", metavar="NAME", help="with --screenshot: this pane of a process")
-    say("-p", "--pid", metavar="PID", help="with --pane: which process")
+    say("-p", "--pid", metavar="PID", help="with --screenshot: only this process")
     values.declare_view(parser)
     cli.declare_looks(parser)
     say("-V", "--version", action="version", version=f"threadtop {__version__}")
@@ -100,19 +100,28 @@ def main(arguments: Sequence[str]) -> int:
     """Run ``threadtop replay`` with what stands behind it; returns the exit code."""
     asked = parse(arguments)
     replay = Replay(asked.file)
+    try:
+        player = _player(replay, asked)
+    except ThreadtopError:
+        replay.close()
+        raise
+    try:
+        return cli.show(asked.options, player)
+    except ThreadtopError:
+        player.close()  # it was not begun
+        raise
+
+
+def _player(replay: Replay, asked: Asked) -> Player:
+    """It from the moment on that was asked for; raises UsageError for one, or a user, that was not recorded."""
+    values.check_user(asked.options.user, replay.recording)
     ticks = replay.recording.ticks
     start = 0 if len(ticks) == 1 else 1  # the first tick has no rates
     if asked.at is not None:
         begin, end = ticks[0].time, ticks[-1].time
         moment = asked.at.within(begin, end)
         if not begin - 1 <= moment <= end + 1:
-            replay.close()
             message = f"--at: there is nothing of that moment in {asked.file}"
             raise UsageError(message, times.stretch(begin, end))
         start = replay.recording.index_at(moment)
-    player = Player(replay, speed=asked.speed, start=start)
-    try:
-        return cli.show(asked.options, player)
-    except ThreadtopError:
-        player.close()  # it was not begun
-        raise
+    return Player(replay, speed=asked.speed, start=start)

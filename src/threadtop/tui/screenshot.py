@@ -68,9 +68,10 @@ def run_recorded(options: Options, preferences: Preferences, player: Player, war
     pane = _pane(options)
     picture = Picture(options.screenshot or "")
     try:
-        shown = replace(options, theme=options.theme or preferences.theme or _THEME, pids=None)
+        attached = None if pane else options.pids
+        shown = replace(options, theme=options.theme or preferences.theme or _THEME, pids=attached)
         app = ThreadtopApp(shown, preferences, player, warning=warning)
-        asyncio.run(_painted_recorded(app, player, (pane, min(options.pids or (0,))), picture))
+        asyncio.run(_painted_recorded(app, player, (pane, options.pids or frozenset()), picture))
         picture.put()
     finally:
         picture.discard()
@@ -182,20 +183,24 @@ async def _painted(app: ThreadtopApp, passes: Passes, pane: str, picture: Pictur
     await _driven(app, drive, picture)
 
 
-async def _painted_recorded(app: ThreadtopApp, player: Player, opened: tuple[str, int], picture: Picture) -> None:
-    """Run the app on no terminal for the tick that a recording stands at; ``opened`` is a pane ("" none) and a pid."""
+async def _painted_recorded(
+    app: ThreadtopApp, player: Player, asked: tuple[str, frozenset[int]], picture: Picture
+) -> None:
+    """Run the app on no terminal for the tick that a recording stands at; ``asked`` is a pane ("" none) and whose."""
 
     async def drive(pilot: Pilot[object]) -> None:
         snapshot, past = player.now()
+        pane, pids = asked
+        if missing := pids - snapshot.processes.keys():
+            message = f"process {', '.join(map(str, sorted(missing)))} is not in this moment of the recording"
+            raise TargetError(message, "name another time with --at, or another process")
         for one in past:
             app.history.add(one)
         app.action_pause()
         app.take(snapshot)
         await pilot.pause()
-        pane, pid = opened
-        if pane and not app.open_process(pid, 0, pane):
-            message = f"process {pid} is not in this moment of the recording"
-            raise TargetError(message, "name another time with --at, or another process")
+        if pane:
+            app.open_process(min(pids), 0, pane)
         await pilot.pause()
 
     await _driven(app, drive, picture)
