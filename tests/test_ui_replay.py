@@ -200,11 +200,13 @@ async def test_figures_of_a_recording(app: ThreadtopApp) -> None:
     async with running(shot, app=app) as session:
         await session.press("down", "enter", "enter")
         lines = session.lines()
-        assert " What was recorded of the thread" in lines
-        assert any(line.split() == ["%CPU", "50.0"] for line in lines)
-        assert any("all else is not recorded" in line for line in lines)
+        assert lines[2:4] == [" Now", "   state               S"]
+        assert any(line.split() == ["%CPU", "50.0", "%"] for line in lines)
+        assert any(line.split() == ["voluntary", "0/s"] for line in lines)
+        await session.press("end")
+        assert any("is not: a recording holds threads" in line for line in session.lines())
         await session.press("shift+tab")
-        assert " What was recorded of the process" in session.lines()
+        assert "   threads             1" in session.lines()
         await session.press("?")
         assert "share of one core it ran on" in session.text()
 

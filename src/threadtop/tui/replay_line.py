@@ -41,8 +41,9 @@ def replay_line(position: Position, width: int, *, paused: bool) -> Line:
     left.add(f"{speed_words(position.speed)} ", ".")
     spans_days = position.last_time - position.first_time > DAY_S
     left.add(f" {utc(position.time, with_date=is_wide or spans_days)}", "b").add(" UTC " if is_wide else " ", ".")
-    right = LineBuilder().add(f" {text.thousands(position.place + 1)}", "b")
-    right.add(f" of {text.thousands(position.total)} ", ".")
+    total = text.thousands(position.total)
+    right = LineBuilder().add(f" {text.thousands(position.place + 1):>{len(total)}}", "b")
+    right.add(f" of {total} ", ".")
     if is_wide:
         right.add(f" {text.duration(position.last_time - position.first_time)} recorded ", ".")
     room = width - left.length - right.length
