@@ -317,12 +317,12 @@ async def test_an_ended_process_keeps_its_facts() -> None:
     async with opened() as session:
         await session.take(scripted.without(TICKS[7], PID))
         assert "ended: its last figures are kept" in session.text()
-        assert "real 0, effective 33" in session.text()
+        assert "real 0 root, effective 33 www-data" in session.text()
         rows = dict(TICKS[7].processes)
         rows[PID] = rows[PID]._replace(start_ticks=START + 5)
         await session.take(shown(changed(Uid="7\t7\t7\t7"), start_ticks=START + 5)._replace(processes=rows))
         assert "ended" in session.lines()[0]
-        assert "real 0, effective 33" in session.text()
+        assert "real 0 root, effective 33 www-data" in session.text()
 
 
 async def test_only_the_open_pane_asks() -> None:
