@@ -241,14 +241,14 @@ def test_fit(cells: str, width: int, fitted: str) -> None:
         pytest.param("/usr/lib/x86_64/libx.so", 16, "/usr/li…/libx.so", id="half"),
         pytest.param("/var/long/folder/gone.dat (deleted)", 26, "/var/l…/gone.dat (deleted)", id="last"),
         pytest.param("/usr/lib/" + "x" * 40 + ".so", 16, "/us…" + "x" * 9 + ".so", id="a-long-name"),
-        pytest.param("17 fds: 3 4 5 6 7 8 9 10", 16, "17 fds:…7 8 9 10", id="no-path"),
+        pytest.param("17 fds: 3 4 5 6 7 8 9 10", 16, "17 fds: 3 4 5 6…", id="no-path"),
         pytest.param("/usr/lib", 7, "/usr/l…", id="too-narrow"),
         pytest.param(f"/usr/lib/x/線{FILLER}程{FILLER}.s", 9, f"/us… 程{FILLER}.s", id="within-wide"),
     ],
 )
-def test_fit_ends(cells: str, width: int, fitted: str) -> None:
-    """The beginning and the end, the last name of a path whole where that is possible."""
-    assert text.fit_ends(cells, width) == fitted
+def test_fit_paths(cells: str, width: int, fitted: str) -> None:
+    """The beginning and the end of a path, its last name whole where that is possible; else the beginning."""
+    assert text.fit_path(cells, width) == fitted
     assert len(fitted) == width
 
 

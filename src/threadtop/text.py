@@ -84,20 +84,19 @@ def fit(cells: str, width: int, *, right: bool = False) -> str:
     return cells.rjust(width) if right else cells.ljust(width)
 
 
-def fit_ends(cells: str, width: int) -> str:
-    """As ``fit``, but what is cut is cut in its middle: the last name of a path tells most."""
+def fit_path(cells: str, width: int) -> str:
+    """As ``fit``, but a path is cut in its middle: its last name tells most."""
     length = len(cells)
-    if length <= width or width < _LEAST_ENDS:
+    if length <= width or width < _LEAST_PATH or "/" not in cells:
         return fit(cells, width)
-    last = length - cells.rfind("/") if "/" in cells else 0
-    kept = min(max(width // 2, last), width - _LEAST_ENDS // 2)
+    kept = min(max(width // 2, length - cells.rfind("/")), width - _LEAST_PATH // 2)
     tail = cells[length - kept :]
     if tail[0] == FILLER:  # half of a wide character
         tail = " " + tail[1:]
     return fit(cells, width - kept) + tail
 
 
-_LEAST_ENDS: Final = 8
+_LEAST_PATH: Final = 8
 
 
 def percent(value: float | None) -> str:

@@ -235,7 +235,7 @@ def _least(column: Column, cells: int) -> int:
 
 def _joined(columns: Sequence[Column], cells: Sequence[str], shown: Sequence[tuple[int, int]]) -> str:
     fitted = (
-        text.fit_ends(cells[at], width) if columns[at].is_path else text.fit(cells[at], width, right=columns[at].right)
+        text.fit_path(cells[at], width) if columns[at].is_path else text.fit(cells[at], width, right=columns[at].right)
         for at, width in shown
     )
     return (" " * _GAP).join(fitted)
