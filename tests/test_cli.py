@@ -297,20 +297,45 @@ def test_bad_usage_is_one_line_and_exit_2(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--once", "-p", "4194999"], "there is no process 4194999; "),
-        (["--once", "no-such-process-anywhere"], "no process is called 'no-such-process-anywhere'; "),
-        (["--once", "--", "no-such-command-anywhere"], "cannot start 'no-such-command-anywhere': "),
-        (["gil", "4194999"], "there is no process 4194999; "),
-        (["gil", "--", "no-such-command-anywhere"], "cannot start 'no-such-command-anywhere': "),
         (["export", "no\nsuch\x1b[31m.ttr", "--csv"], "cannot read no^Jsuch^[[31m.ttr: No such file"),
     ],
 )
-def test_missing_target_is_one_line_and_exit_1(arguments: list[str], message: str) -> None:
-    """A target that is not there gets one line and exit code 1."""
+def test_a_failure_is_one_line_and_exit_1(arguments: list[str], message: str) -> None:
+    """A file that is not there gets one line and exit code 1, whatever its name."""
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (1, "")
     [line] = done.stderr.splitlines()
     assert line.startswith(f"threadtop: {message}")
+
+
+NOBODY = "no-such-process-anywhere"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--once"],
+        ["--explain"],
+        ["--pane", "files", "--once"],
+        ["--screenshot", "/no-such-folder/a.svg"],
+        ["gil"],
+        ["record"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ([NOBODY], f"no process is called '{NOBODY}'; threadtop without arguments lists what runs"),
+        (["4194999"], "there is no process 4194999; threadtop without arguments lists what runs"),
+        (["--", NOBODY], f"cannot start '{NOBODY}': there is no such command; give its path, or one that PATH finds"),
+    ],
+    ids=["name", "pid", "command"],
+)
+def test_who_is_not_there_is_one_line_and_exit_2(arguments: list[str], target: list[str], message: str) -> None:
+    """Whoever is named and is not there is told in the same words, with the same exit code, by every command."""
+    done = run(*arguments, *target)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"threadtop: {message}\n")
 
 
 def test_user_by_name_and_number() -> None:

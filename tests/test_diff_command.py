@@ -286,8 +286,8 @@ def test_too_much_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
 
 
 def test_a_process_on_neither_side(phases: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """That is a failure in one line."""
-    assert main(["diff", phases, "-p", "100,7"]) == 1
+    """That is told in one line, with the code of who is not there."""
+    assert main(["diff", phases, "-p", "100,7"]) == 2
     assert capsys.readouterr().err.startswith("threadtop: process 7 is on neither side; ")
 
 

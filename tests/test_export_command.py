@@ -246,8 +246,8 @@ def test_which_moments_there_are(file: str, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_process_that_is_not_in_it(file: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """That is a failure, said after the others were printed."""
-    assert main(["export", file, "--csv", "--no-threads", "-p", "200,7", "-n", "1"]) == 1
+    """That is said after the others were printed, with the code of who is not there."""
+    assert main(["export", file, "--csv", "--no-threads", "-p", "200,7", "-n", "1"]) == 2
     out, errors = capsys.readouterr()
     assert len(out.splitlines()) == 2
     assert errors.startswith("threadtop: process 7 is not in the ticks that were exported; ")

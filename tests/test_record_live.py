@@ -126,11 +126,11 @@ def test_a_process_by_its_name(tmp_path: Path) -> None:
 
 
 def test_a_process_that_is_not_there(tmp_path: Path) -> None:
-    """An error, exit code 1, and no file."""
+    """An error, exit code 2, and no file."""
     gone = subprocess.Popen(["true"])
     gone.wait()
     code, err = Recorder(tmp_path / "a", "-p", str(gone.pid)).end()
-    assert (code, f"there is no process {gone.pid}" in err) == (1, True)
+    assert (code, f"there is no process {gone.pid}" in err) == (2, True)
     assert not list(tmp_path.iterdir())
 
 

@@ -97,7 +97,7 @@ def test_a_process_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixtu
     """There is no picture of it, nor of a pane of it."""
     file = str(recorded(tmp_path / "a.ttr", *samples(3)))
     picture = tmp_path / "a.svg"
-    assert cli.main(["replay", file, "--screenshot", str(picture), *more]) == 1
+    assert cli.main(["replay", file, "--screenshot", str(picture), *more]) == 2
     assert "process 7 is not in this moment" in capsys.readouterr().err
     assert not picture.exists()
 

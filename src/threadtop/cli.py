@@ -115,8 +115,8 @@ def _parser() -> Parser:
             "Keys, columns and what each number means: press ? on the screen.  "
             "Who holds a Python process's GIL and who waits for it, as a text: threadtop gil PID "
             "(threadtop gil --help).  "
-            "Exit code: 0, 1 a failure, 2 bad usage, 130 interrupted; of --explain: 0 nothing found (or only "
-            "observations), 1 a problem found, 2 bad usage or nothing to watch."
+            "Exit code: 0, 1 a failure, 2 bad usage or no such process, 130 interrupted; of --explain: 0 nothing found "
+            "(or only observations), 1 a problem found, 2 bad usage or nothing to watch."
         ),
         allow_abbrev=False,
     )

@@ -15,7 +15,7 @@ from threadtop.comparing.averages import Averages
 from threadtop.comparing.changes import compare
 from threadtop.comparing.document import document
 from threadtop.comparing.lines import MOST_ROWS, report_lines
-from threadtop.errors import EXIT_OK, DocumentError, RecordingError, TargetError, UsageError
+from threadtop.errors import EXIT_OK, AbsentError, DocumentError, RecordingError, UsageError
 from threadtop.meaning import Meaning
 from threadtop.recording import times
 from threadtop.recording.reader import Recording
@@ -72,7 +72,7 @@ def _parser() -> cli.Parser:
         epilog=(
             "TIME: 90s, 10m from the start, -30s from the end, 03:15:20 or 2026-11-27T03:15:20Z (UTC).  Without "
             "--at and --and a single FILE's beginning is compared with its end.  Exit code: 0 compared, different or "
-            "not, 1 a failure (a file that cannot be read), 2 bad usage."
+            "not, 1 a failure (a file that cannot be read), 2 bad usage, or a process that is in none."
         ),
         allow_abbrev=False,
     )
@@ -145,11 +145,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _only(pids: frozenset[int], *sides: Side) -> list[Side]:
-    """Sides with only these processes; raises TargetError for one that is on none."""
+    """Sides with only these processes; raises AbsentError for one that is on none."""
     missing = pids - {entry.pid for side in sides for entry in side.processes}
     if missing:
         message = f"process {', '.join(map(str, sorted(missing)))} is on neither side"
-        raise TargetError(message, "threadtop diff --no-threads names those that changed")
+        raise AbsentError(message, "threadtop diff --no-threads names those that changed")
     return [
         side._replace(
             threads=tuple(entry for entry in side.threads if entry.pid in pids),

@@ -30,7 +30,13 @@ class UsageError(ThreadtopError):
 
 
 class TargetError(ThreadtopError):
-    """The process to attach to is not there, or may not be seen."""
+    """The process to attach to has ended, or is none that can be looked at as asked."""
+
+
+class AbsentError(TargetError):
+    """Who was named is not there, may not be seen, or cannot be started: there is nobody to look at."""
+
+    exit_code = EXIT_USAGE
 
 
 class RecordingError(ThreadtopError):

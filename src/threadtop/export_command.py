@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import __version__, cli, headless, query, targets, text
 from threadtop import arguments as values
-from threadtop.errors import EXIT_OK, TargetError, UsageError
+from threadtop.errors import EXIT_OK, AbsentError, UsageError
 from threadtop.interest import Interest
 from threadtop.recording import times
 from threadtop.recording.replay import Replay
@@ -44,7 +44,8 @@ def _parser() -> cli.Parser:
         ),
         epilog=(
             "TIME: 90s, 10m, 2h from the start, -30s from the end, 03:15 or 03:15:20 (UTC), or "
-            "2026-11-27T03:15:20Z.  Exit code: 0 printed, 1 a failure (no recording, a full disk), 2 bad usage."
+            "2026-11-27T03:15:20Z.  Exit code: 0 printed, 1 a failure (no recording, a full disk), 2 bad "
+            "usage, or a process or user who is not in it."
         ),
         allow_abbrev=False,
     )
@@ -125,7 +126,7 @@ def _write(replay: Replay, asked: Asked) -> None:
     if missing:
         pids = ", ".join(map(str, sorted(missing)))
         message = f"process {pids} is not in the ticks that were exported"
-        raise TargetError(message, "threadtop export FILE --csv --no-threads lists those that are")
+        raise AbsentError(message, "threadtop export FILE --csv --no-threads lists those that are")
 
 
 def _span(ticks: Sequence[Tick], asked: Asked) -> tuple[int, int]:

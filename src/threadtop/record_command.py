@@ -55,8 +55,8 @@ def _parser() -> cli.Parser:
             "to threadtop.  The file is its owner's only: it holds command lines (never environments)."
         ),
         epilog=(
-            "Exit code: 0 recorded, 1 not (a full disk, a process that is not there), 2 bad usage, 130 interrupted "
-            "before anything was recorded."
+            "Exit code: 0 recorded, 1 not (a full disk), 2 bad usage or no such process, 130 interrupted before "
+            "anything was recorded."
         ),
         allow_abbrev=False,
     )

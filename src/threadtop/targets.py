@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import text
-from threadtop.errors import DeniedError, GoneError, TargetError, UsageError
+from threadtop.errors import AbsentError, DeniedError, GoneError, TargetError, UsageError
 from threadtop.procfs import parse
 
 if TYPE_CHECKING:
@@ -59,15 +59,15 @@ def asked(pid_values: Sequence[str] | None, target: str | None, command: Sequenc
 
 
 def thread_group(reader: ProcReader, pid: int) -> int:
-    """The process of a pid or tid; raises TargetError if there is none or it is hidden."""
+    """The process of a pid or tid; raises AbsentError if there is none or it is hidden."""
     try:
         status = parse.parse_status(reader.read(pid, "status"))
     except GoneError:
         message = f"there is no process {pid}"
-        raise TargetError(message, "threadtop without arguments lists what runs") from None
+        raise AbsentError(message, "threadtop without arguments lists what runs") from None
     except DeniedError:
         message = f"process {pid} is hidden from you (/proc is mounted with hidepid)"
-        raise TargetError(message, "run threadtop as its owner or as root") from None
+        raise AbsentError(message, "run threadtop as its owner or as root") from None
     return int(status.get("Tgid", pid))
 
 
@@ -110,13 +110,13 @@ def _lineage(reader: ProcReader) -> set[int]:
     return lineage
 
 
-def no_match(name: str) -> TargetError:
+def no_match(name: str) -> AbsentError:
     """The error for a name that nothing has."""
-    return TargetError(f"no process is called {name!r}", "threadtop without arguments lists what runs")
+    return AbsentError(f"no process is called {name!r}", "threadtop without arguments lists what runs")
 
 
 def sole(reader: ProcReader, name: str, remedy: str = "choose one with -p PID") -> int:
-    """The one process of this name; raises TargetError for none, and UsageError with a list for several."""
+    """The one process of this name; raises AbsentError for none, and UsageError with a list for several."""
     found = matches(reader, name)
     if not found:
         raise no_match(name)
@@ -177,13 +177,13 @@ class Command:
     """
 
     def __init__(self, arguments: Sequence[str], *, to_file: bool) -> None:
-        """Start ``arguments``; raises TargetError if it cannot be started."""
+        """Start ``arguments``; raises AbsentError if it cannot be started."""
         self.arguments = list(arguments)
         self.output: Path | None = None
         log: IO[bytes] | None = None
         if shutil.which(self.arguments[0]) is None and not Path(self.arguments[0]).exists():
             message = f"cannot start {self.arguments[0]!r}: there is no such command"
-            raise TargetError(message, "give its path, or one that PATH finds")
+            raise AbsentError(message, "give its path, or one that PATH finds")
         if to_file:
             import tempfile  # noqa: PLC0415 4 ms that --once need not wait for
 
@@ -201,7 +201,7 @@ class Command:
             if self.output is not None:
                 self.output.unlink()
             message = f"cannot start {self.arguments[0]!r}: {error.strerror}"
-            raise TargetError(message, "check that it may be executed") from error
+            raise AbsentError(message, "check that it may be executed") from error
         finally:
             if log is not None:
                 log.close()

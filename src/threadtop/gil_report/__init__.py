@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import __version__, cli, export, query, source, targets
-from threadtop.errors import EXIT_OK, TargetError, UsageError
+from threadtop.errors import EXIT_OK, UsageError
 from threadtop.gil_report.lines import report_lines
 from threadtop.gil_report.measure import measure
 from threadtop.headless import prepare_output, write_lines
@@ -51,7 +51,10 @@ def _parser() -> cli.Parser:
             "must then hold for 3 seconds to be said.  A command is ended afterwards; what it starts itself is not "
             "watched."
         ),
-        epilog="Exit code: 0 measured, 1 not (no CPython, or it ended first), 2 bad usage, 130 interrupted.",
+        epilog=(
+            "Exit code: 0 measured, 1 not (no CPython, or it ended first), 2 bad usage or no such process, 130 "
+            "interrupted."
+        ),
         allow_abbrev=False,
     )
     parser.add_argument("target", nargs="?", metavar="PID | NAME", help="the process, by id or by name")
@@ -93,10 +96,7 @@ def _pid(target: str) -> int:
     if target.isascii() and target.isdigit():
         (pid,) = targets.parse_pids(target)
         return targets.thread_group(reader, pid)
-    try:
-        return targets.sole(reader, target, "choose one: threadtop gil PID")
-    except TargetError as error:
-        raise UsageError(error.what, "write threadtop gil PID, or NAME for one that runs") from None
+    return targets.sole(reader, target, "choose one: threadtop gil PID")
 
 
 def run(

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from threadtop import source, text
-from threadtop.errors import EXIT_OK, TargetError, ThreadtopError, UsageError
+from threadtop.errors import EXIT_OK, AbsentError, TargetError, ThreadtopError, UsageError
 from threadtop.feed import Feed
 from threadtop.interest import Interest
 from threadtop.tui import _compat, panes
@@ -193,7 +193,7 @@ async def _painted_recorded(
         pane, pids = asked
         if missing := pids - snapshot.processes.keys():
             message = f"process {', '.join(map(str, sorted(missing)))} is not in this moment of the recording"
-            raise TargetError(message, "name another time with --at, or another process")
+            raise AbsentError(message, "name another time with --at, or another process")
         for one in past:
             app.history.add(one)
         app.action_pause()
