@@ -15,6 +15,7 @@ import scripted_stacks
 from threadtop import cli, pane_report, traces
 from threadtop.cli import Options
 from threadtop.errors import EXIT_FAILURE, EXIT_OK, EXIT_USAGE, UsageError
+from threadtop.filters import parse_filter
 from threadtop.sheets import BY_NAME, KINDS
 from threadtop.source import ScriptedSource
 from threadtop.stacks import StacksError
@@ -135,6 +136,18 @@ def test_text_and_json(pane: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert raw.count("\n") == 1
     shown = json.loads(raw)
     assert (shown["pane"], shown["pid"], "denied" in shown) == (pane, PID, True)
+
+
+@pytest.mark.parametrize("more", [{}, {"width": 80}, {"json": True}], ids=["pipe", "80 columns", "json"])
+def test_threads_can_be_filtered(more: dict[str, object], capsys: pytest.CaptureFixture[str]) -> None:
+    """--filter holds for the pane of threads at any width, as text and as JSON."""
+    tid = max(TICKS[7].processes[PID].threads)
+    for expression, count in ((f"tid={tid}", 1), ("cpu>1000", 0)):
+        assert run("threads", filter=parse_filter(expression), **more)[0] == EXIT_OK
+        said = capsys.readouterr()
+        rows = json.loads(said.out)["threads"] if more.get("json") else said.out.splitlines()[1:]
+        assert len(rows) == count
+        assert said.err == ("" if count or more.get("json") else "threadtop: no thread matches the filter\n")
 
 
 @pytest.mark.parametrize("pane", ["protection", "threads", "findings"])

@@ -67,8 +67,11 @@ def run(options: Options, command: Command | None = None, source_: Source | None
                 how = f" ({command.outcome()})" if command is not None and command.outcome() else ""
                 print(f"threadtop: process {pids} has ended{how}", file=sys.stderr)
                 break
-            sys.stdout.write(writer.frame(snapshot, query.table(snapshot, view)))
+            table = query.table(snapshot, view)
+            sys.stdout.write(writer.frame(snapshot, table))
             sys.stdout.flush()
+            if not frames and not (options.json or options.csv):
+                tell_no_match(table)
             frames += 1
     finally:
         live.close()
@@ -106,6 +109,12 @@ class Writer:
             return gap + "".join(f"{line}\n" for line in lines)
         frame = gap + "\n".join(export.text_lines(snapshot, table, self._width)) + "\n"
         return frame if can_print(_BLOCKS) else bars.plain(frame)
+
+
+def tell_no_match(table: Table) -> None:
+    """Say on standard error that a table is empty because of its filter: with a slip in that, all seems to rest."""
+    if table.view.filter is not None and not table.rows and not table.hidden_idle:
+        print(f"threadtop: no {'thread' if table.view.threads else 'process'} matches the filter", file=sys.stderr)
 
 
 def prepare_output(*, json: bool) -> None:

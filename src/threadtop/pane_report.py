@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from threadtop import bars, export, fields, headless, query, sheets, source, text
@@ -146,7 +147,7 @@ def _document(snapshot: Snapshot, process: ProcessRow, kind: Kind | None, tid: i
         subject = _subject(snapshot, process, kind, tid, options)
         return document.document(kind, subject, kind.make(subject))
     alone = _alone(snapshot, process)
-    whole = export.document(alone, query.table(alone, View()))
+    whole = export.document(alone, query.table(alone, options.view(View())))
     pane = options.pane or ""
     rows = whole["findings"] if pane == FINDINGS else [one for row in whole["processes"] for one in row["threads"]]
     return {**document.head(alone, pane, process), pane: rows, "notes": whole["notes"], "denied": []}
@@ -174,6 +175,8 @@ def _lines(snapshot: Snapshot, process: ProcessRow, kind: Kind | None, tid: int,
         return
     view = options.view(View())
     if width is not None and options.columns is None:
-        view = View(columns=fields.fitting(view.columns, width))
-    for line in export.table_lines(query.table(alone, view), width):
+        view = replace(view, columns=fields.fitting(view.columns, width))
+    table = query.table(alone, view)
+    for line in export.table_lines(table, width):
         yield line if headless.can_print(line) else bars.plain(line)
+    headless.tell_no_match(table)
