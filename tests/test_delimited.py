@@ -49,11 +49,21 @@ def test_unknown_is_empty() -> None:
     assert [row["cpu_pct"] + row["cpu_ns"] + row["reason"] for row in read(shot, "cpu_pct", "cpu_ns", "reason")] == [""]
 
 
-def test_what_threads_share_stands_on_each() -> None:
-    """Memory, threads and uid of the process are on the rows of its threads, for each row is read alone."""
-    rows = read(SHOT, "tid", "rss_bytes", "thread_count", "uid")
-    assert {row["tid"] for row in rows} == {"100", "101", "102"}
-    assert {(row["rss_bytes"], row["thread_count"], row["uid"]) for row in rows} == {(str(64 << 20), "3", "1000")}
+def test_amounts_of_a_process_stand_on_its_row_alone() -> None:
+    """Its memory and threads are not on the rows of its threads: their sum is what there is, not a multiple."""
+    shared = ("rss_bytes", "vsize_bytes", "thread_count")
+    assert {tuple(row[key] for key in shared) for row in read(SHOT, *shared)} == {("", "", "")}
+    (process,) = read(SHOT, *shared, threads=False)
+    assert (process["rss_bytes"], process["thread_count"]) == (str(64 << 20), "3")
+    rows = read(SHOT, *shared, layout="tree")
+    assert [sum(int(row[key] or 0) for row in rows) for key in shared] == [int(process[key]) for key in shared]
+
+
+def test_the_uid_stands_on_each_thread() -> None:
+    """It is no amount, and each row is read alone."""
+    assert {(row["tid"], row["uid"]) for row in read(SHOT, "tid", "uid")} == {
+        *(("100", "1000"), ("101", "1000"), ("102", "1000")),
+    }
 
 
 def test_processes_and_groups_have_no_tid() -> None:

@@ -130,8 +130,10 @@ def user(value: str | None) -> str | None:
 
 def check_user(value: str | None, recording: Recording) -> None:
     """Raise UsageError for a -u, login name or uid, whom no process of a recording had."""
+    if value is None:
+        return
     users = next(recording.moments(0, 1)).sample.users
-    if value is not None and value not in {*users.values(), *map(str, users)}:
+    if value not in {*users.values(), *map(str, users)}:
         names = sorted(users.values())
         more = f" and {len(names) - MOST_USERS} more" if len(names) > MOST_USERS else ""
         message = f"there is no user {value!r} in the recording"

@@ -30,8 +30,9 @@ def heading(columns: Sequence[Field]) -> str:
 def rows(snapshot: Snapshot, table: Table) -> str:
     """The rows of a table, each with the moment in UTC; unknown is an empty cell, numbers are as in JSON.
 
-    What the threads of a process share stands on each of them: a row is to be read without the others.
-    ``command`` is the whole command line, as in JSON.
+    An amount that the threads of a process share stands on its own row alone, or adding rows up would multiply it;
+    the uid stands on each of them: a row is to be read without the others.  ``command`` is the whole command line, as
+    in JSON.
     """
     time = iso_time(snapshot.time)
     return _lines(
@@ -41,7 +42,7 @@ def rows(snapshot: Snapshot, table: Table) -> str:
 
 def _cell(field: Field, row: Row, snapshot: Snapshot) -> Any:  # noqa: ANN401 a field's type is its kind
     value = field.value(row)
-    if value is text.SHARED and field.level == "process" and row.pid in snapshot.processes:
+    if value is text.SHARED and field.key == "uid" and row.pid in snapshot.processes:
         value = field.value(snapshot.processes[row.pid])
     if isinstance(value, str) and value is not text.SHARED:
         return text.plain(text.visible(value))
