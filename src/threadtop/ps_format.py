@@ -77,5 +77,10 @@ def _time(cpu_ns: int | None) -> str:
 
 def _command(row: ThreadRow) -> str:
     if row.command and row.state != "Z":
-        return text.visible(row.command)
-    return f"[{text.visible(row.name)}]" + (" <defunct>" if row.state == "Z" else "")
+        return _printable(row.command)
+    return f"[{_printable(row.name)}]" + (" <defunct>" if row.state == "Z" else "")
+
+
+def _printable(name: str) -> str:
+    """A name as ps has it, as a cell string: a line's end is a space, what else has no picture a ``?``."""
+    return "".join(" " if one == "\n" else shown if (shown := text.visible(one))[0] == one else "?" for one in name)
