@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -241,19 +242,46 @@ def test_ctrl_c_before_there_are_rates(tmp_path: Path) -> None:
     assert count(tmp_path / "a") == 1
 
 
-def test_a_first_pass_that_fails_leaves_no_file(tmp_path: Path) -> None:
-    """Interrupted in the first pass: there is nothing to keep."""
+class Ended(Live):
+    """A source during whose n-th pass a signal comes."""
 
-    class Early(Live):
-        def read(self, interest: Interest) -> Snapshot:
-            self.interests.append(interest)
-            raise KeyboardInterrupt
+    def __init__(self, clock: Clock, signal: BaseException, passes: int = 1) -> None:
+        """Give the script until then."""
+        super().__init__(script(), clock)
+        self._signal, self._passes = signal, passes
 
+    def read(self, interest: Interest) -> Snapshot:
+        """The next pass, or the signal."""
+        if len(self.interests) + 1 < self._passes:
+            return super().read(interest)
+        raise self._signal
+
+
+def test_a_first_pass_that_fails_leaves_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Interrupted in the first pass: there is nothing to keep, and that is said."""
     clock = Clock()
-    live = Early([], clock)
+    live = Ended(clock, KeyboardInterrupt())
     assert run(PLAIN._replace(file=tmp_path / "a"), frozenset(), None, live, clock) == 130  # type: ignore[arg-type]
     assert live.is_closed
     assert not list(tmp_path.iterdir())
+    assert capsys.readouterr().err.splitlines()[1:] == ["threadtop: interrupted: nothing was recorded"]
+
+
+@pytest.mark.parametrize(
+    ("passes", "what"),
+    [(1, "nothing was recorded"), (2, "1 tick in 0 s, "), (4, "3 ticks in 2 s, ")],
+)
+def test_a_service_that_is_stopped_says_what_it_has(
+    tmp_path: Path, passes: int, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SIGTERM ends it with its own code, after the line that a log wants; what there is, is whole."""
+    clock = Clock()
+    live = Ended(clock, SystemExit(128 + signal.SIGTERM), passes)
+    with pytest.raises(SystemExit) as ended:
+        run(PLAIN._replace(file=tmp_path / "a"), frozenset(), None, live, clock)  # type: ignore[arg-type]
+    assert (ended.value.code, live.is_closed) == (143, True)
+    assert capsys.readouterr().err.splitlines()[1].startswith(f"threadtop: ended by SIGTERM: {what}")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"] * (passes > 1)
 
 
 @pytest.mark.parametrize(

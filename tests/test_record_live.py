@@ -144,8 +144,11 @@ def test_a_signal_ends_it_well(tmp_path: Path, number: int, code: int) -> None:
     recorder.wait_for(3)
     found, err = recorder.end(number)
     assert found == code, err
-    assert ("threadtop: interrupted: " in err) == (number == signal.SIGINT)
-    assert "Traceback" not in err
+    why = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+    first, last = err.splitlines()
+    assert first == f"threadtop: recording to {tmp_path}/a; Ctrl+C ends it"
+    assert last.startswith(f"threadtop: {why}: {count(tmp_path / 'a')} ticks in ")
+    assert last.endswith(f" in {tmp_path}/a")
     assert recorder.ticks <= count(tmp_path / "a") <= recorder.ticks + 1
     assert error_of(tmp_path / "a", seeks=()) == ""
     assert sorted(tmp_path.iterdir()) == [tmp_path / "a"]

@@ -129,21 +129,25 @@ def run(
     live = live or source.live()
     live.keep = out.add
     began = clock.monotonic()
-    why = ""
+    why, ended = "", None
     try:
         _say(f"recording to {shown}; Ctrl+C ends it")
         why = _record(live, asked, pids, command, clock)
     except KeyboardInterrupt:
         why = "interrupted"
+    except SystemExit as error:  # by cli.end_cleanly: the log of a service says what there is, too
+        why, ended = f"ended by {targets.signal_name(int(error.code or 0) - 128)}", error
     finally:
         took_s = clock.monotonic() - began
         live.close()
         out.close()
         if not out.ticks:
             writer.discard(file)
-    if not out.ticks:
-        return cli.EXIT_INTERRUPTED
-    _say(f"{why}: {out.ticks} ticks in {text.duration(took_s)}, {_size(file)} in {shown}")
+    ticks = text.many(out.ticks, "tick")
+    what = f"{ticks} in {text.duration(took_s)}, {_size(file)} in {shown}" if out.ticks else "nothing was recorded"
+    _say(f"{why}: {what}")
+    if ended is not None:
+        raise ended
     return EXIT_OK if out.ticks > 1 else cli.EXIT_INTERRUPTED
 
 

@@ -217,7 +217,7 @@ class Command:
         if code is None:
             return None
         if code < 0:
-            return f"killed by {_signal_name(-code)}"
+            return f"killed by {signal_name(-code)}"
         return f"exit status {code}"
 
     def end(self) -> None:
@@ -240,7 +240,8 @@ class Command:
             return
 
 
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """SIGTERM, SIGHUP and the like."""
     try:
         return signal.Signals(number).name
     except ValueError:  # a real-time signal has none
