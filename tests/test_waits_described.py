@@ -133,13 +133,15 @@ def test_words(blocked: BlockedOn, wchan: str | None, words: str) -> None:
          "futex 0x..5f40 (31 s left)"),
         (BlockedOn("futex_waitv", descriptors=4, is_forever=False), 2_900_000_000, "futex 4 at once (2.9 s left)"),
         (BlockedOn("clock_nanosleep", is_forever=False), 3_600_000_000_000, "nanosleep, 3600 s left"),
+        (BlockedOn("clock_nanosleep", is_forever=False), 597_000_000_000, "nanosleep, 600 s left"),
+        (BlockedOn("clock_nanosleep", is_forever=False), 99_400_000_000, "nanosleep, 99 s left"),
         (BlockedOn("clock_nanosleep", is_forever=False), 12_340_000, "nanosleep, 12.3 ms left"),
         (BlockedOn("clock_nanosleep", is_forever=False), 99_960_000, "nanosleep, 0.1 s left"),
         (BlockedOn("nanosleep", timeout_ns=SECOND_NS), None, "nanosleep 1 s"),
     ],
 )  # fmt: skip
 def test_what_is_left(blocked: BlockedOn, left_ns: int | None, words: str) -> None:
-    """Of a wait till a moment the rest, in steps of 0.1 s, from 10 s on of a second."""
+    """Of a wait till a moment the rest, in steps of 0.1 s, from 10 s on of a second, from 100 s on of ten."""
     assert waits.described(blocked, "S", None, left_ns) == words
 
 

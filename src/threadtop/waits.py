@@ -56,6 +56,7 @@ def reason(
 
 FOR_EVER: Final = "for ever"
 _TIMED: Final = "timed"
+_TENTH_NS: Final = 100_000_000  # of a second
 _SHORT: Final = {
     **dict.fromkeys(("readv", "pread64", "preadv", "preadv2"), "read"),
     **dict.fromkeys(("writev", "pwrite64", "pwritev", "pwritev2"), "write"),
@@ -98,14 +99,15 @@ def span(span_ns: int) -> str:
     return f"{span_ns / 1e3:.3g} us"
 
 
+def coarse(left_ns: int) -> int:
+    """What is left of a timeout, in steps of 0.1 s, from 10 s on of 1 s, from 100 s on of 10 s: rows change seldom."""
+    step = _TENTH_NS if left_ns < 100 * _TENTH_NS else 10 * _TENTH_NS if left_ns < 1000 * _TENTH_NS else 100 * _TENTH_NS
+    return (left_ns + step // 2) // step * step or left_ns
+
+
 def left(left_ns: int | None) -> str:
-    """What is left of a timeout, so coarse that it changes ten times a second at most; "" for nothing, or not known."""
-    if not left_ns:
-        return ""
-    tenths = round(left_ns / 1e8)
-    if tenths:
-        left_ns = (tenths if tenths < 100 else round(tenths / 10) * 10) * 100_000_000  # noqa: PLR2004 10 s
-    return f"{span(left_ns)} left"
+    """What is left of a timeout, coarsely; "" for nothing, or not known."""
+    return f"{span(coarse(left_ns))} left" if left_ns else ""
 
 
 def described(blocked: BlockedOn, state: str, wchan: str | None, left_ns: int | None = None) -> str | None:

@@ -88,8 +88,10 @@ def _made(raw: ProcessRow, blocked: Mapping[int, BlockedOn], old: _Process | Non
 
 
 def _says(row: ThreadRow, blocked: BlockedOn, left_ns: int | None) -> bool:
-    """Whether a row says this already: what is left of a timeout in words, which are coarse."""
-    return row.blocked == blocked and (row.left_ns == left_ns or waits.left(row.left_ns) == waits.left(left_ns))
+    """Whether a row says this already; what is left of a timeout is told coarsely."""
+    if row.blocked is not blocked and row.blocked != blocked:
+        return False
+    return waits.coarse(row.left_ns or 0) == waits.coarse(left_ns or 0)
 
 
 def _is_same(made: Mapping[int, tuple[ThreadRow, ThreadRow]], old: Mapping[int, tuple[ThreadRow, ThreadRow]]) -> bool:
