@@ -14,6 +14,7 @@ from threadtop.gil_rows import Estimate
 from threadtop.metrics.families import BLOCKED, CPU, GIL_HELD, GIL_WAIT, RUN_QUEUE, SWITCHES
 from threadtop.procfs import reasons
 from threadtop.rates import SECOND_NS
+from threadtop.sample import ENDED
 from threadtop.time_rows import IDLE
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ _RAN, _QUEUED = (CPU, ()), (RUN_QUEUE, ())
 _VOLUNTARY, _INVOLUNTARY = (SWITCHES, ("voluntary",)), (SWITCHES, ("involuntary",))
 WANTED: Final = (_RAN, _QUEUED)
 """What a group consumes: what it ran, and wanted to."""
-_ENDED: Final = "ZX"
 _LEFT_OUT: Final = IDLE | {"unknown"}  # no time that is to be alarmed about, or is not known
 _HIDDEN_GIL: Final = ("lock", "unknown")  # as one look finds a wait for the GIL
 PARKED: Final = "parked"
@@ -55,7 +55,7 @@ class Mark(NamedTuple):
 
 def reason(row: ThreadRow) -> Kind | None:
     """What a thread waits for, by one look; None where it could run, or has ended."""
-    if row.state == "R" or row.state in _ENDED:
+    if row.state == "R" or row.state in ENDED:
         return None
     return reasons.kind("I" if row.kernel and row.state == "S" else row.state, row.wchan)
 
@@ -186,7 +186,7 @@ def _owed_more(owed: dict[str, float], threads: str, found_s: float) -> float:
 
 def _rest_s(row: ThreadRow, kind: Kind | None, gap_s: float) -> float | None:
     """What a thread neither ran nor queued, nor waited for the GIL; None without rates, or for one that has ended."""
-    if row.cpu_pct is None or row.state in _ENDED:
+    if row.cpu_pct is None or row.state in ENDED:
         return None
     rest_pct = WHOLE_PCT - row.cpu_pct - (row.wait_pct or 0.0)
     if kind is None or kind in _HIDDEN_GIL:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from threadtop import query, stacks, text
 from threadtop.findings.gil_calm import WORKER_CPU_PCT
 from threadtop.interest import STATUS
+from threadtop.sample import ENDED
 from threadtop.snapshot import ThreadRow
 from threadtop.tui import finding_words, gil_words, paint
 from threadtop.tui.accents import GIL_WAIT_PCT, STARVED_PCT
@@ -329,8 +330,9 @@ class GilPane(Pager, Pane):
         """Ask py-spy once, in a thread of its own: it may take its time, and must not hold up the end."""
         if self.asking is not None or self._opened is None:
             return
-        pid = self._opened.process.pid
-        self.asking = asked("py-spy", lambda: stacks.ask(pid), self._take)
+        process = self._opened.process
+        by = next((tid for tid, row in process.threads.items() if row.state not in ENDED), None)
+        self.asking = asked("py-spy", lambda: stacks.ask(process.pid, by=by), self._take)
         self.repaint()
 
     def _take(self, answer: Stacks | ThreadtopError) -> None:
