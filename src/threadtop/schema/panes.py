@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from threadtop import sheets
-from threadtop.schema.words import count, moment, record, ref, said, several, tid, value
+from threadtop.schema.words import count, moment, record, ref, said, several, share, tid, value
 from threadtop.sheets.document import SCHEMA
 
 if TYPE_CHECKING:
@@ -45,6 +45,47 @@ _STACK: Final = record(
 )
 _ROWS: Final = {"stacks": _STACK}
 """Rows of tables that are not made of the pane's fields."""
+
+_SPLIT: Final = {"user_pct": share("the part in its own code"), "system_pct": share("the part in the kernel")}
+_WHOSE: Final = {"type": "object", "additionalProperties": said("name; null has none")}
+_MORE: Final = {
+    "overview": {
+        **_SPLIT,
+        "uid": value("integer?", "number of the user", minimum=0),
+        "peak_bytes": value("integer?", "the most that was resident so far", minimum=0),
+        "user_s": share("CPU seconds in its own code"),
+        "system_s": share("CPU seconds in the kernel"),
+    },
+    "thread": _SPLIT,
+    "files": {
+        "protocol": said("of a socket"),
+        "status": said("state of a socket, or its family"),
+        "local": said("this end of a socket"),
+        "peer": said("the other end: an address, a path"),
+        "holders": {
+            "type": ["array", "null"],
+            "description": "processes that have the other end, the first of many; null is not known",
+            "items": record("a process", {"pid": tid("its id"), "process": value("string", "its name")}),
+        },
+        "holders_total": value("integer?", "how many these are", minimum=0),
+        "watched": {
+            "type": ["array", "null"],
+            "description": "descriptors that an epoll watches",
+            "items": value("integer", "a descriptor"),
+        },
+    },
+    "protection": {
+        "uid_names": {**_WHOSE, "description": "names of the user ids"},
+        "gid_names": {**_WHOSE, "description": "names of the group ids"},
+        "group_names": several(said("name; null has none"), "names of the groups, in their order"),
+        "tracer_name": said("name of the tracer"),
+    },
+    "children": {
+        "ppid": value("integer", "the parent's process id", minimum=0),
+        "depth": value("integer", "generations below the process itself; its parent is -1"),
+    },
+}
+"""What JSON has beside the fields of a pane: what stands in their words on the screen."""
 
 
 def definitions() -> dict[str, Schema]:
@@ -108,7 +149,7 @@ def _fields(kind: Kind) -> Schema:
     return {
         "type": "object",
         "description": f"fields of a section of --pane {kind.name}, or of a row; null is not known",
-        "properties": {key: _field(term) for key, term in kind.terms.items()},
+        "properties": {**{key: _field(term) for key, term in kind.terms.items()}, **_MORE.get(kind.name, {})},
         "additionalProperties": False,
     }
 
