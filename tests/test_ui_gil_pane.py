@@ -200,7 +200,7 @@ async def test_stacks_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = Stacks(
         {tid: Stack(f"py-{tid}\x1b", ("iterencode\x1b encoder.py:261", "dumps json.py:9")) for tid in WORKERS}, {}
     )
-    monkeypatch.setattr(stacks, "ask", lambda _pid: answer)
+    monkeypatch.setattr(stacks, "ask", lambda _pid, **_: answer)
     async with running(*TICKS[:6]) as session:
         pane = await opened(session)
         assert "y asks py-spy" in session.text()
@@ -216,7 +216,7 @@ async def test_stacks_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_stacks_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason and the remedy are said; what was known before stays."""
 
-    def ask(_pid: int) -> Stacks:
+    def ask(_pid: int, **_: object) -> Stacks:
         message = "py-spy is not installed"
         raise StacksError(message, "pip install 'threadtop[stacks]'")
 
@@ -234,7 +234,7 @@ async def test_stacks_that_match_no_thread(
     monkeypatch: pytest.MonkeyPatch, idents: dict[int, Stack], words: str
 ) -> None:
     """Old Pythons tell no thread ids: that is said."""
-    monkeypatch.setattr(stacks, "ask", lambda _pid: Stacks({}, idents))
+    monkeypatch.setattr(stacks, "ask", lambda _pid, **_: Stacks({}, idents))
     async with running(*TICKS[:6]) as session:
         pane = await opened(session)
         await asked(session, pane)
