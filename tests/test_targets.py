@@ -73,6 +73,21 @@ def test_name_longer_than_the_kernel_keeps(proc: FakeProc) -> None:
 def test_part_of_a_name(proc: FakeProc) -> None:
     """Without a process of that very name, those in whose command it occurs, in any case."""
     assert found(proc, "GINX") == [20, 22]
+
+
+@pytest.mark.parametrize(
+    "cmdline",
+    [
+        b"/usr/bin/python3\0/usr/local/bin/threadtop\0ginx\0",
+        b"/usr/bin/python3\0-m\0threadtop\0gil\0ginx\0",
+        b"threadtop\0ginx\0",
+    ],
+)
+def test_who_else_looks_for_it_is_not_meant(proc: FakeProc, cmdline: bytes) -> None:
+    """Another threadtop has the name in its command for the same reason as this one; it can be meant by its own."""
+    proc.process(40, name=b"python3", cmdline=cmdline)
+    assert found(proc, "ginx") == [20, 22]
+    assert found(proc, "threadtop") == [40]
     assert found(proc, "port=80") == [21]
 
 

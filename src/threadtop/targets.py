@@ -74,7 +74,8 @@ def thread_group(reader: ProcReader, pid: int) -> int:
 def matches(reader: ProcReader, name: str) -> list[Match]:
     """The processes a name may mean: those called so; if there are none, those whose command has it.
 
-    threadtop itself, its ancestors (a shell, sudo) and kernel threads are left out.
+    threadtop itself, its ancestors (a shell, sudo) and kernel threads are left out.  Another threadtop that has the
+    name in its command looks for it as well, and is not meant.
     """
     exact, loose = [], []
     own = _lineage(reader)
@@ -92,11 +93,17 @@ def matches(reader: ProcReader, name: str) -> list[Match]:
         match = Match(pid, stat.name, command, stat.num_threads)
         # The program and, for interpreters, the script: python /srv/app.py is found as app.py.
         called = {stat.name, *(Path(argument).name for argument in arguments[:2])}
-        if name in called:
+        is_other = is_threadtop(arguments)
+        if name in (called if not is_other else {"threadtop"}):
             exact.append(match)
-        elif name.lower() in command.lower() or name.lower() in stat.name.lower():
+        elif name.lower() in f"{command}\n{stat.name}".lower() and not is_other:
             loose.append(match)
     return exact or loose
+
+
+def is_threadtop(arguments: Sequence[str]) -> bool:
+    """Whether this is the command line of a threadtop: the program, or the module of an interpreter."""
+    return "threadtop" in {Path(argument).name for argument in arguments[:2]} or "threadtop" in arguments[2:3]
 
 
 def _lineage(reader: ProcReader) -> set[int]:
