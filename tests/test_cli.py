@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from threadtop import __version__, fields
+from threadtop.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,15 @@ def run(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
     """Run threadtop to its end, without a terminal."""
     options: dict[str, object] = {"stdin": subprocess.DEVNULL, "capture_output": True, "encoding": "utf-8", **more}
     return subprocess.run([*THREADTOP, *arguments], timeout=60, check=False, **options)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.fixture
+def kept_signals() -> Iterator[None]:
+    """What a command makes of signals in this process is undone."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -285,11 +295,13 @@ def test_target_that_ends_during_batch() -> None:
     ],
     ids=lambda arguments: " ".join(arguments)[:30],
 )
-def test_bad_usage_is_one_line_and_exit_2(arguments: list[str]) -> None:
+@pytest.mark.usefixtures("kept_signals")
+def test_bad_usage_is_one_line_and_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """What makes no sense gets one line on standard error that says so, and exit code 2."""
-    done = run(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    [line] = done.stderr.splitlines()
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    [line] = said.err.splitlines()
     assert line.startswith("threadtop: ")
     assert "; " in line
 
