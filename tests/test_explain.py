@@ -106,7 +106,9 @@ def test_the_newest_words_of_a_finding_count() -> None:
 
 
 @pytest.mark.parametrize(
-    "end", [snapshot(), shot(row=server(start_ticks=2)), shot(row=server(state="Z"))], ids=["gone", "reused", "zombie"]
+    "end",
+    [snapshot(), shot(row=server(start_ticks=2)), shot(row=server(state="Z")._replace(thread_count=1))],
+    ids=["gone", "reused", "zombie"],
 )
 def test_a_target_that_ends(end: Snapshot) -> None:
     """What was seen until then counts; before anything was, there is nothing to explain."""

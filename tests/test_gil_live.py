@@ -291,6 +291,17 @@ def test_child_of_a_fork_is_told_by_its_own_threads(watch: Watch) -> None:
     assert sample.threads[child.tids["loop 0"]].held > 0
 
 
+def test_a_main_thread_that_has_ended(watch: Watch) -> None:
+    """The process is watched by way of the threads that live: the main one has no memory any more."""
+    with running(newest(), "orphan") as [program]:
+        told = program.tell()
+        until(lambda: ") Z " in Path(f"/proc/{program.pid}/stat").read_text(encoding="utf-8"), "its main thread ends")
+        follow(watch, program.pid)
+        sample = looked(watch, program.pid)
+    assert sample.grade == "exact"
+    assert all(sample.threads[told.tids[f"loop {at}"]].held > 0 for at in range(2))
+
+
 def test_the_end_of_a_program_is_not_that_of_the_watch(watch: Watch) -> None:
     """A program that ends is no longer told of, and another one is followed as before."""
     with running(newest(), "exit", "crowd") as [brief, lasting]:

@@ -180,10 +180,12 @@ def test_no_python() -> None:
 
 def test_a_target_that_ends() -> None:
     """What was measured until then counts; the last row is the one before its end."""
-    for end in (None, BUSY._replace(state="Z"), BUSY._replace(start_ticks=2)):
+    for end in (None, BUSY._replace(state="Z", thread_count=1), BUSY._replace(start_ticks=2)):
         found, _ = reads(START, START, BUSY, end)
         assert (found.process, found.ended) == (BUSY, "process 4211 has ended")
         assert found.seconds == pytest.approx(0.1)
+    found, _ = reads(START, START, BUSY, BUSY._replace(state="Z"))
+    assert found.ended == ""  # its main thread alone has ended
     found, _ = reads(START, START, BUSY, BUSY._replace(gil=None))
     assert (found.process, found.ended) == (BUSY, "process 4211 has ended, or runs another program now")
 
@@ -202,17 +204,21 @@ class Ended:
     """A command that has ended, in one way or another."""
 
     def __init__(self, how: str | None) -> None:
-        """``how`` as Command.outcome has it."""
+        """``how`` as Command.end_outcome has it."""
         self._how = how
 
     def outcome(self) -> str | None:
+        """How it ended, as far as the kernel has told its parent."""
+        return self._how
+
+    def end_outcome(self) -> str | None:
         """How it ended."""
         return self._how
 
 
 def test_a_command_that_ends() -> None:
     """Of a command it is known how it ended; that leaves no doubt about an exec."""
-    for end in (None, BUSY._replace(gil=None), BUSY._replace(state="Z", gil=None)):
+    for end in (None, BUSY._replace(gil=None), BUSY._replace(state="Z", thread_count=1, gil=None)):
         clock = Clock()
         shots = [snapshot() if row is None else shot(row) for row in (START, START, BUSY, end)]
         command: Any = Ended("exit status 3")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from builders import NOON, process_sample, sample
+from builders import NOON, process_sample, sample, thread_sample
 from recorded import count, error_of, finding, script
-from test_gil_report import Clock
+from test_gil_report import Clock, Ended
 from threadtop import cli, record_command
 from threadtop.errors import RecordingError, TargetError, UsageError
 from threadtop.meaning import Meaning
@@ -62,23 +62,16 @@ class Live:
         self.is_closed = True
 
 
-class Command:
-    """A command that has ended when it is asked for the third time."""
-
-    def __init__(self) -> None:
-        """Still running."""
-        self.asked = 0
-
-    def outcome(self) -> str | None:
-        """How it ended."""
-        self.asked += 1
-        return "exit status 3" if self.asked > 2 else None
-
-
 def seen(*states: str, start_ticks: int = 1000) -> list[Moment]:
     """A process in these states, one after the other; "" is one that is not there."""
     rows = [[process_sample(PID, state=state, start_ticks=start_ticks)] if state else [] for state in states]
     return [Moment(sample(float(at), *row), {}, ()) for at, row in enumerate(rows)]
+
+
+def without_main() -> list[Moment]:
+    """It, when its main thread alone has ended."""
+    threads = thread_sample(PID, state="Z"), thread_sample(PID + 1)
+    return [Moment(sample(1.0, process_sample(PID, *threads, state="Z")), {}, ())]
 
 
 def recorded(
@@ -242,7 +235,7 @@ def test_ctrl_c_before_there_are_rates(tmp_path: Path) -> None:
     assert count(tmp_path / "a") == 1
 
 
-class Ended(Live):
+class Interrupted(Live):
     """A source during whose n-th pass a signal comes."""
 
     def __init__(self, clock: Clock, signal: BaseException, passes: int = 1) -> None:
@@ -260,7 +253,7 @@ class Ended(Live):
 def test_a_first_pass_that_fails_leaves_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Interrupted in the first pass: there is nothing to keep, and that is said."""
     clock = Clock()
-    live = Ended(clock, KeyboardInterrupt())
+    live = Interrupted(clock, KeyboardInterrupt())
     assert run(PLAIN._replace(file=tmp_path / "a"), frozenset(), None, live, clock) == 130  # type: ignore[arg-type]
     assert live.is_closed
     assert not list(tmp_path.iterdir())
@@ -276,7 +269,7 @@ def test_a_service_that_is_stopped_says_what_it_has(
 ) -> None:
     """SIGTERM ends it with its own code, after the line that a log wants; what there is, is whole."""
     clock = Clock()
-    live = Ended(clock, SystemExit(128 + signal.SIGTERM), passes)
+    live = Interrupted(clock, SystemExit(128 + signal.SIGTERM), passes)
     with pytest.raises(SystemExit) as ended:
         run(PLAIN._replace(file=tmp_path / "a"), frozenset(), None, live, clock)  # type: ignore[arg-type]
     assert (ended.value.code, live.is_closed) == (143, True)
@@ -291,8 +284,9 @@ def test_a_service_that_is_stopped_says_what_it_has(
         (seen("S", "S", "Z"), 3),
         ([*seen("S", "S"), *seen("S", start_ticks=2000)], 3),
         (seen(""), 2),
+        ([*seen("S"), *without_main(), *seen("")], 3),
     ],
-    ids=["gone", "zombie", "another with its pid", "gone before the first pass"],
+    ids=["gone", "zombie", "another with its pid", "gone before the first pass", "its main thread, then it"],
 )
 def test_a_process_that_ends_ends_its_recording(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], moments: list[Moment], ticks: int
@@ -312,7 +306,7 @@ def test_one_of_several_processes_may_end(tmp_path: Path) -> None:
 
 def test_a_command_that_ends_says_how(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its outcome stands in the last line; threadtop's own exit code is that of the recording."""
-    code, _ = recorded(tmp_path / "a", seen("S", "S", "S", "Z"), pids=[PID], command=Command())
+    code, _ = recorded(tmp_path / "a", seen("S", "S", "S", "Z"), pids=[PID], command=Ended("exit status 3"))
     assert code == 0
     assert "threadtop: process 100 has ended (exit status 3): 4 ticks" in capsys.readouterr().err
 

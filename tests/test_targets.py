@@ -15,7 +15,7 @@ import pytest
 from fakeproc import FakeProc
 from threadtop import targets
 from threadtop.errors import DeniedError, TargetError, UsageError
-from threadtop.targets import LISTED_MATCHES, Command, match_lines, matches, parse_pids, thread_group
+from threadtop.targets import LISTED_MATCHES, Command, ended, match_lines, matches, parse_pids, thread_group
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,6 +165,13 @@ def test_command_ends(code: str, outcome: str) -> None:
     assert command.pid > 0
     assert wait_for_end(command) == outcome
     command.end()
+
+
+def test_command_that_is_known_to_have_ended() -> None:
+    """How it ended is waited for: /proc tells of an end before the kernel tells its parent."""
+    command = Command([sys.executable, "-c", "import time; time.sleep(0.2); raise SystemExit(3)"], to_file=False)
+    assert ended({command.pid}, command) == f"process {command.pid} has ended (exit status 3)"
+    assert ended({7, 3}, None) == "process 3, 7 has ended"
 
 
 def test_command_is_ended_with_what_it_started() -> None:

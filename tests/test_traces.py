@@ -136,7 +136,7 @@ def test_a_main_thread_that_has_ended(
     tool("py-spy", py_spy(*THREADS))
     tool("eu-stack", f"print('{EU}')")
     proc.end(PID, PID)
-    row = process(reader, state="Z", states={"Z": 1, "S": 2})
+    row = process(reader, state="Z", states={"Z": 1, "S": 2}, thread_count=3)
     assert len(traces.read(PYTHON, row, reader=reader).traces) == 2
     for how in (PAUSED, NATIVE):
         with pytest.raises(StacksError, match="main thread of process 500 has ended") as raised:

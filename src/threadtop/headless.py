@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from threadtop import bars, export, fields, ps_format, query, source, text
+from threadtop import bars, export, fields, ps_format, query, source, targets, text
 from threadtop.errors import EXIT_FAILURE, EXIT_OK
 from threadtop.interest import ALL_NEEDS, Interest
 from threadtop.procfs import ttys
@@ -58,14 +58,12 @@ def run(options: Options, command: Command | None = None, source_: Source | None
             due += interval_s
             time.sleep(max(0.0, due - time.monotonic()))
             if command is not None:
-                command.outcome()  # reaps it: as a zombie it would never be seen to end
+                command.outcome()  # reaps it
             snapshot = live.read(interest)
             if snapshot is None:
                 break
             if options.pids and not snapshot.processes:
-                pids = ", ".join(map(str, sorted(options.pids)))
-                how = f" ({command.outcome()})" if command is not None and command.outcome() else ""
-                print(f"threadtop: process {pids} has ended{how}", file=sys.stderr)
+                print(f"threadtop: {targets.ended(options.pids, command)}", file=sys.stderr)
                 break
             table = query.table(snapshot, view)
             sys.stdout.write(writer.frame(snapshot, table))

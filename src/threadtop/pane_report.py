@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from threadtop import bars, export, fields, headless, query, sheets, source, text
+from threadtop import bars, export, fields, headless, query, sheets, source, targets, text
 from threadtop.errors import EXIT_FAILURE, EXIT_OK, UsageError
 from threadtop.finding_text import WIDE, finding_lines
 from threadtop.inside.asked import Asked
@@ -84,8 +84,7 @@ def run(options: Options, command: Command | None = None, source_: Source | None
         live.close()
     process = snapshot.processes.get(pid) if snapshot is not None else None
     if snapshot is None or process is None:
-        how = f" ({command.outcome()})" if command is not None and command.outcome() else ""
-        print(f"threadtop: process {pid} has ended{how}", file=sys.stderr)
+        print(f"threadtop: {targets.ended(options.pids, command)}", file=sys.stderr)
         return EXIT_FAILURE
     if tid and tid not in process.threads:
         print(f"threadtop: process {pid} has no thread {tid} (any more); --pane threads lists them", file=sys.stderr)

@@ -178,10 +178,11 @@ def _record(live: LiveSource, asked: Asked, pids: frozenset[int], command: Comma
         if asked.for_s is not None and is_last:
             due = began + asked.for_s
         clock.sleep(max(0.0, due - clock.monotonic()))
-        outcome = command.outcome() if command is not None else None  # reaps it: a zombie would never be seen to end
+        if command is not None:
+            command.outcome()  # reaps it
         snapshot = live.read(interest)
-        if pids and not any(_is_same(first, row) and row.state != "Z" for row in snapshot.processes.values()):
-            return f"process {', '.join(map(str, sorted(pids)))} has ended" + (f" ({outcome})" if outcome else "")
+        if pids and not any(_is_same(first, row) and not row.has_ended for row in snapshot.processes.values()):
+            return targets.ended(pids, command)
         if is_last:
             return "done"
 

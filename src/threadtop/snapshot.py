@@ -18,6 +18,7 @@ from threadtop.host_rows import CpuShare as CpuShare  # noqa: PLC0414
 from threadtop.host_rows import HostRow as HostRow  # noqa: PLC0414, TC001
 from threadtop.host_rows import Totals as Totals  # noqa: PLC0414, TC001
 from threadtop.procfs import reasons
+from threadtop.sample import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -191,6 +192,11 @@ class ProcessRow(NamedTuple):
     mark: Mark
     gil: GilRow | None = None
     locks: LocksRow | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """It is only listed until its parent reaps it; one whose main thread alone has ended goes on."""
+        return self.state in ENDED and self.thread_count <= 1
 
     @property
     def gil_pct(self) -> float | None:

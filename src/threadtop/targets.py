@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -15,13 +16,14 @@ from threadtop.errors import AbsentError, DeniedError, GoneError, TargetError, U
 from threadtop.procfs import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from typing import IO
 
     from threadtop.procfs.reader import ProcReader
 
 LISTED_MATCHES: Final = 20
 _TERMINATE_S: Final = 2.0
+_REAPED_S: Final = 1.0
 _MOST_DIGITS: Final = 9  # pids end at 4194304 (PID_MAX_LIMIT, include/linux/threads.h)
 
 
@@ -176,6 +178,12 @@ def match_lines(found: Sequence[Match]) -> list[str]:
     return lines
 
 
+def ended(pids: Collection[int], command: Command | None) -> str:
+    """What to say of processes that are all over, with how a command of ours ended."""
+    how = command.end_outcome() if command is not None else None
+    return f"process {', '.join(map(str, sorted(pids)))} has ended" + (f" ({how})" if how else "")
+
+
 class Command:
     """A command that threadtop started, and ends with it.
 
@@ -219,13 +227,19 @@ class Command:
         return self._process.pid
 
     def outcome(self) -> str | None:
-        """How it ended, in words; None while it runs."""
+        """How it ended, in words; None while it runs.  Reaps it: a zombie would never be seen to end."""
         code = self._process.poll()
         if code is None:
             return None
         if code < 0:
             return f"killed by {signal_name(-code)}"
         return f"exit status {code}"
+
+    def end_outcome(self) -> str | None:
+        """How it ended, of one whose files in /proc say that it has: the kernel may tell its parent a little later."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_REAPED_S)
+        return self.outcome()
 
     def end(self) -> None:
         """End it and what it started (SIGTERM, then SIGKILL), and drop an empty output file."""

@@ -49,7 +49,7 @@ def read(how: str, process: ProcessRow, tool: str = "", reader: ProcReader | Non
     if process.kernel:
         message = f"process {process.pid} is a kernel thread, and runs no program"
         raise StacksError(message, "the pane Thread has its kernel stack, for root")
-    if process.state in ENDED and not process.states.keys() - ENDED:
+    if process.has_ended:
         message = f"process {process.pid} has ended, and its parent {process.ppid} has not reaped it yet"
         raise StacksError(message, "nothing of it runs any more")
     proc = reader or ProcReader(descriptors=0)

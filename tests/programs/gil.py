@@ -219,6 +219,17 @@ def leave() -> None:
     time.sleep(0.7)
 
 
+def orphan() -> None:
+    """Two busy threads that go on when the main thread has ended."""
+    import ctypes  # noqa: PLC0415 not every Python has it
+
+    crew = Crew()
+    crew.start("loop 0", compute)
+    crew.start("loop 1", compute)
+    crew.tell()
+    ctypes.CDLL(None).pthread_exit(None)
+
+
 def end_after(seconds: float) -> None:
     """Be ended by the kernel, whatever the threads do then (setitimer(2))."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -237,6 +248,7 @@ MODES = {
     "exec": execute,
     "fork": fork,
     "exit": leave,
+    "orphan": orphan,
 }
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from threadtop import targets
 from threadtop.errors import UsageError
 from threadtop.interest import Interest
 
@@ -89,12 +90,12 @@ class _Reading:
 
     def next(self) -> bool:
         """One more snapshot; False once there is nothing left to watch, and ``ended`` says how."""
-        how = self._command.outcome() if self._command else None  # reaps it, too
+        if self._command is not None:
+            self._command.outcome()  # reaps it
         snapshot = self._live.read(self._interest())
         alive = {pid for pid in self._pids if snapshot is not None and self._is_alive(snapshot, pid)}
         if snapshot is None or (self._pids and not alive):
-            named = ", ".join(map(str, sorted(self._pids)))
-            self.ended = f"process {named} has ended" + (f" ({how})" if how else "")
+            self.ended = targets.ended(self._pids, self._command)
             return False
         for pid in alive:
             self._start_ticks.setdefault(pid, snapshot.processes[pid].start_ticks)
@@ -108,7 +109,7 @@ class _Reading:
 
     def _is_alive(self, snapshot: Snapshot, pid: int) -> bool:
         row = snapshot.processes.get(pid)
-        return row is not None and row.state not in "ZX" and self._start_ticks.get(pid) in (None, row.start_ticks)
+        return row is not None and not row.has_ended and self._start_ticks.get(pid) in (None, row.start_ticks)
 
     def _interest(self) -> Interest:
         """All of the machine, for what takes a CPU from a process is another one; the processes asked for closely."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from threadtop.errors import DeniedError, GoneError
@@ -12,7 +13,7 @@ from threadtop.gil.identity import Identity, by_name, identify, named_version
 from threadtop.gil.memory import Memory
 from threadtop.gil.wchan import WchanProbe
 from threadtop.procfs import parse
-from threadtop.sample import GIL_OFF
+from threadtop.sample import ENDED, GIL_OFF
 
 if TYPE_CHECKING:
     from threadtop.gil.probe import Probe
@@ -35,28 +36,39 @@ def attach(reader: ProcReader, pid: int, euid: int) -> Attached:
 
     Raises NotPythonError, NotReadyError (try again in a moment) and GoneError.
     """
+    home = _home(reader, pid)
     try:
-        maps = reader.read(pid, "maps")
-        exe = os.fsencode(reader.link(pid, "exe"))
+        maps = reader.read(home, "maps")
+        exe = os.fsencode(reader.link(home, "exe"))
     except DeniedError:
-        return _by_name(reader, pid, euid)
+        return _by_name(reader, pid, home, euid)
     identity = identify(maps, exe)
     try:
-        memory = Memory(reader, pid)
+        memory = Memory(reader, pid, home)
     except DeniedError:
-        return _without_memory(reader, pid, euid, identity)
+        return _without_memory(reader, pid, home, euid, identity)
     try:
+        reader.read_task(pid, home, MemoryProbe.file)  # raises DeniedError now, not later
         probe = MemoryProbe(reader, pid, memory, lambda tasks: runtime.attach(memory, identity, tasks))
     except runtime.UnknownError as error:
         memory.close()
         return Attached("estimate", str(error), "the estimate stands in for it", "", WchanProbe(reader, pid))
     except DeniedError:
         memory.close()
-        return _without_memory(reader, pid, euid, identity)
+        return _without_memory(reader, pid, home, euid, identity)
     except BaseException:
         memory.close()
         raise
     return Attached("exact", "", "", probe.runtime.version, probe)
+
+
+def _home(reader: ProcReader, pid: int) -> int:
+    """A thread that has memory and a program: a main thread that has ended before the others has none."""
+    for tid in (pid, *reader.tids(pid)):
+        with suppress(GoneError):
+            if parse.parse_stat(reader.read_task(pid, tid, "stat")).state not in ENDED:
+                return tid
+    raise GoneError(str(pid))
 
 
 def _refusal(reader: ProcReader, pid: int, euid: int) -> tuple[str, str]:
@@ -64,9 +76,9 @@ def _refusal(reader: ProcReader, pid: int, euid: int) -> tuple[str, str]:
     return refusals.refusal(reader, uid, euid)
 
 
-def _by_name(reader: ProcReader, pid: int, euid: int) -> Attached:
+def _by_name(reader: ProcReader, pid: int, home: int, euid: int) -> Attached:
     """Not even its files may be known: what its command line says must do."""
-    arguments = parse.parse_cmdline(reader.read(pid, "cmdline"))
+    arguments = parse.parse_cmdline(reader.read(home, "cmdline"))
     version = by_name(arguments, parse.parse_stat(reader.read(pid, "stat")).name)
     if version is None:
         raise runtime.NotPythonError
@@ -76,9 +88,9 @@ def _by_name(reader: ProcReader, pid: int, euid: int) -> Attached:
     return Attached("estimate", why_not, remedy, version, None)
 
 
-def _without_memory(reader: ProcReader, pid: int, euid: int, identity: Identity) -> Attached:
+def _without_memory(reader: ProcReader, pid: int, home: int, euid: int, identity: Identity) -> Attached:
     """The files it maps may be read, its memory not: they say whether it is a CPython, and which."""
-    version = _version_of_files(reader, pid, identity)
+    version = _version_of_files(reader, home, identity)
     why_not, remedy = _refusal(reader, pid, euid)
     if version.endswith("t"):
         return Attached("none", GIL_OFF, "", version, None)

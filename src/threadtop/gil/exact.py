@@ -49,7 +49,6 @@ class MemoryProbe(Probe):
         self._words_round = -1
         self.has_fixed_words = self.runtime.is_glibc
         self._futex = b"%d 0x" % self.runtime.futex
-        self._reader.read_task(pid, pid, self.file)  # raises DeniedError now, not later
 
     @property
     def tids(self) -> frozenset[int]:

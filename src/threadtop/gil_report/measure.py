@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from threadtop import text
+from threadtop import targets, text
 from threadtop.errors import TargetError
 from threadtop.interest import Interest
 
@@ -108,14 +108,14 @@ class _Reading:
         row = snapshot.processes.get(self._pid) if snapshot else None
         is_same = row is not None and self._start_ticks in (None, row.start_ticks)
         # While it ends it is still listed, but has no memory; an exec of another program looks the same.
-        has_lost_it = row is not None and row.gil is None and self.has_begun and row.state not in "ZX"
+        has_lost_it = row is not None and row.gil is None and self.has_begun and not row.has_ended
         if has_lost_it and is_same and self._lost < LOST_READS:
             self._lost += 1  # a walk through its lists may have failed: the watch attaches again in a moment
             return self._row
-        if snapshot is None or row is None or row.state in "ZX" or not is_same or has_lost_it:
-            how = self._command.outcome() if self._command else None
-            doubt = ", or runs another program now" if has_lost_it and how is None else ""
-            self.ended = f"process {self._pid} has ended" + (f" ({how})" if how else doubt)
+        if snapshot is None or row is None or row.has_ended or not is_same or has_lost_it:
+            self.ended = targets.ended({self._pid}, self._command)
+            if has_lost_it and (self._command is None or self._command.outcome() is None):
+                self.ended += ", or runs another program now"
             return None
         self.snapshot, self._start_ticks, self._row, self._lost = snapshot, row.start_ticks, row, 0
         self._is_python |= row.gil is not None

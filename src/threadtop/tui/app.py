@@ -247,14 +247,16 @@ class ThreadtopApp(Pace, Keeping):
         pids = self.options.pids
         if pids is None:
             return ""
-        outcome = self.command.outcome() if self.command is not None else None
+        if self.command is not None:
+            self.command.outcome()  # reaps it
         for pid in pids:
             row = snapshot.processes.get(pid)
-            if row is None or (row.state == "Z" and row.thread_count == 1):
+            if row is None or row.has_ended:
                 continue
             if self._targets.setdefault(pid, row.start_ticks) == row.start_ticks:
                 return ""
         what = f"process {', '.join(map(str, sorted(pids)))} ended at {iso_time(snapshot.time)[11:19]} UTC"
+        outcome = self.command.end_outcome() if self.command is not None else None
         return f"{what}, {outcome}" if outcome else what
 
     # -- actions -----------------------------------------------------------------------------------
