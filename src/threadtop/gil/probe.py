@@ -22,13 +22,13 @@ FEW: Final = 12  # so many threads are all looked at in every round
 QUIET_LOOKS: Final = 20  # as many looks at an unchanged sleeper, and the thread is at rest
 LEAST_QUIET_LOOKS: Final = 2  # for so many must do where there are so many threads that
 QUIET_ROUNDS: Final = 200  # more looks would take longer than this
-REST_ROUNDS: Final = 100  # a thread at rest is looked at once in so many rounds
+REST_ROUNDS: Final = 200  # a thread at rest is looked at once in so many rounds
 REST_LOOKS: Final = 6  # threads at rest looked at in one round, at most
 MOST_LOOKS: Final = 32  # others in one round, at most; what there is more comes in turn
-SORT_ROUNDS: Final = 10  # rounds between two divisions into those at rest and the others
+SORT_ROUNDS: Final = 16  # rounds between two divisions into those at rest and the others
 REFRESH_NS: Final = 1_000_000_000
 SOON_NS: Final = 100_000_000
-REFRESH_SHARE: Final = 400  # walking all thread states may take one part in so many of the time
+REFRESH_SHARE: Final = 1000  # walking all thread states may take one part in so many of the time
 SOON_SHARE: Final = 200  # and one in so many where a holder is unknown, as when threads come and go all the time
 MEMORY_DESCRIPTORS: Final = 16  # not kept on threads, however many there are: a process more must be attached
 LINE_BYTES: Final = 256  # more than any of the files that a look reads
@@ -79,6 +79,7 @@ class Probe:
         self._refresh_at = 0
         self._soon_at = 0
         self._inner: dict[int, int] = {}
+        self._by_inner: dict[int, Thread] = {}
         self._is_nested = len(self._namespace_tids(pid)) > 1
         self._list_tasks()
 
@@ -95,14 +96,15 @@ class Probe:
 
     def look(self, now_ns: int) -> None:
         """One round; raises GoneError once the process has ended or runs another program, DeniedError."""
-        if now_ns >= self._refresh_at:
-            began_ns = time.thread_time_ns()  # of CPU: on a busy machine much more time passes
-            self._refresh()
-            spent_ns = time.thread_time_ns() - began_ns
-            self._refresh_at = now_ns + max(REFRESH_NS, spent_ns * REFRESH_SHARE)
-            self._soon_at = now_ns + spent_ns * SOON_SHARE
-        self.rounds += 1
-        self._round(now_ns)
+        raise NotImplementedError
+
+    def _tend(self, now_ns: int) -> None:
+        """Read the lists again; they are due."""
+        began_ns = time.thread_time_ns()  # of CPU: on a busy machine much more time passes
+        self._refresh()
+        spent_ns = time.thread_time_ns() - began_ns
+        self._refresh_at = now_ns + max(REFRESH_NS, spent_ns * REFRESH_SHARE)
+        self._soon_at = now_ns + spent_ns * SOON_SHARE
 
     def _refresh(self) -> None:
         self._list_tasks()
@@ -111,8 +113,8 @@ class Probe:
         """Something is not as it was at the last walk: do not wait for the next one's time."""
         self._refresh_at = min(self._refresh_at, max(now_ns + SOON_NS, self._soon_at))
 
-    def _round(self, now_ns: int) -> None:
-        raise NotImplementedError
+    def settle(self) -> None:
+        """Make out what has been read; what was found is complete then."""
 
     # -- threads -------------------------------------------------------------------------------------
 
@@ -127,7 +129,7 @@ class Probe:
                 inner = self._namespace_tids(tid)[-1] if self._is_nested else tid
             except (GoneError, IndexError):
                 continue
-            self.threads[tid] = Thread(tid, inner, self.rounds)
+            self.threads[tid] = self._by_inner[inner] = Thread(tid, inner, self.rounds)
             self._inner[inner] = tid
         if not self.threads:
             raise GoneError(str(self._pid))
@@ -143,6 +145,7 @@ class Probe:
         if thread is not None:
             self._drop(thread)
             self._inner.pop(thread.inner, None)
+            self._by_inner.pop(thread.inner, None)
 
     def _drop(self, thread: Thread) -> None:
         if thread.descriptor is not None:
@@ -165,12 +168,12 @@ class Probe:
             if thread.is_resting and self._reader.kept > self._reader.limit // 2:
                 self._drop(thread)
 
-    def _due(self) -> list[Thread]:
-        """The threads to look at in this round."""
+    def _due(self, number: int) -> list[Thread]:
+        """The threads to look at in round ``number``."""
         others = self._others
         if len(self.threads) <= FEW and not self._resting:
             return others
-        if self.rounds % SORT_ROUNDS == 0:
+        if number % SORT_ROUNDS == 0:
             self._divide()
             others = self._others
         if len(others) > self.most_looks:
@@ -181,12 +184,12 @@ class Probe:
         if not resting:
             return others
         step = max(REST_ROUNDS, len(resting) // REST_LOOKS)
-        return others + resting[self.rounds % step :: step]
+        return others + resting[number % step :: step]
 
-    def _wake(self, thread: Thread) -> None:
-        """A thread at rest was found at work by other means than its look: until now it rested."""
-        thread.weights[thread.kind] += self.rounds - 1 - thread.seen
-        thread.seen = self.rounds - 1
+    def _wake(self, thread: Thread, number: int) -> None:
+        """A thread at rest was found at work in round ``number``, not by its look: until then it rested."""
+        thread.weights[thread.kind] += number - 1 - thread.seen
+        thread.seen = number - 1
         thread.quiet = 0
         if thread.is_resting:
             thread.is_resting = False
@@ -194,7 +197,7 @@ class Probe:
             self._others.append(thread)
 
     def _read(self, thread: Thread) -> bytes:
-        """The file that a look reads; b"" if the thread has ended."""
+        """The file that a look reads; b"" if the thread has ended.  Its descriptor is kept from then on."""
         if self.threads.get(thread.tid) is not thread:
             return b""  # forgotten since the last division
         limit = self._reader.limit
@@ -235,6 +238,7 @@ class Probe:
 
     def tallies(self) -> dict[int, GilTally]:
         """All tallies since the probe began."""
+        self.settle()
         known = self.tids
         return {
             tid: GilTally(tid in known if known else None, thread.looks, *thread.weights)

@@ -107,7 +107,8 @@ class Runtime:
         self.name_offset = form.native_thread_id  # of a thread state: its tid; None before 3.11
         # What a walk needs of a thread state, in one read.
         fields = form.thread_next, form.thread_interp, self._thread_id
-        self._span_start, self._span_size = min(fields), max(fields) + 8 - min(fields)
+        self._span, self._span_start = _words_at(fields), min(fields)
+        self._span_order = tuple(sorted(fields).index(field) for field in fields)
 
     # -- walks ---------------------------------------------------------------------------------------
 
@@ -159,29 +160,28 @@ class Runtime:
 
     def _walk_threads(self, interpreters: Iterable[int], tasks: Tasks) -> dict[int, int]:
         """Our tids of the threads that have a state in one of these interpreters, by what CPython names them by."""
-        form, memory = self.layout, self._memory
+        form, read, span, start = self.layout, self._memory.read, self._span, self._span_start
+        following_at, owner_at, identifier_at = self._span_order
+        is_named = form.native_thread_id is not None
         idents: dict[int, int] = {}
         states = 0
         for interpreter in interpreters:
             seen = set()
-            at = memory.word(interpreter + form.interpreter_threads)
+            at = self._memory.word(interpreter + form.interpreter_threads)
             while at and at not in seen and states < MOST_THREADS:
                 seen.add(at)
                 states += 1
-                raw = memory.read(at + self._span_start, self._span_size)
-                following, owner, identifier = (
-                    int.from_bytes(raw[offset - self._span_start :][:8], "little")
-                    for offset in (form.thread_next, form.thread_interp, self._thread_id)
-                )
-                if owner != interpreter:
+                said = span.unpack(read(at + start, span.size))
+                identifier = said[identifier_at]
+                if said[owner_at] != interpreter:
                     if len(seen) == 1:
                         message = "a thread state does not point back to its interpreter"
                         raise UnknownError(message)
                     break  # freed while we walked
-                tid = self._named(identifier, tasks)
-                if tid in tasks:
-                    idents[identifier] = tasks[tid]
-                at = following
+                tid = tasks.get(identifier if is_named else self._named(identifier, tasks))
+                if tid is not None:
+                    idents[identifier] = tid
+                at = said[following_at]
         return idents
 
     def _gil_address(self, interpreter: int) -> int:
@@ -277,6 +277,15 @@ class Runtime:
         except BadAddressError:
             pass  # a waiter left while we walked: what we have stands
         return frozenset(words)
+
+
+def _words_at(offsets: tuple[int, ...]) -> struct.Struct:
+    """Words of 64 bits at these offsets from the least of them, in their order."""
+    form, end = "<", min(offsets)
+    for offset in sorted(offsets):
+        form += f"{offset - end}xQ"
+        end = offset + 8
+    return struct.Struct(form)
 
 
 def attach(memory: Memory, identity: Identity, tasks: Tasks) -> Runtime:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ROUNDS_PER_S: Final = 100.0
 LEAST_ROUNDS_PER_S: Final = 50.0  # below that a round looks at fewer threads, before it becomes rarer still
-BUDGET: Final = 0.0125  # of a core: what all rounds may cost
+BUDGET: Final = 0.014  # of a core: what all rounds may cost
 MOST_PERIOD_S: Final = 0.25
 MOST_TARGETS: Final = 8
 MOST_STRANGERS: Final = 1024  # remembered before the stale ones are forgotten
@@ -55,7 +55,7 @@ class Target:
         self.began = 0
         self.try_at_ns = 0
         self.bad_looks = 0
-        self.looked_ns = 0
+        self.due_ns = 0
         self.later_s = LATER_S
         self.soon_tries = SOON_TRIES
         self.is_python: bool | None = None
@@ -207,25 +207,29 @@ class Watch:
         """One look at every target; attach where that is due."""
         if self._gone:
             self._let_go()
-        now_ns = time.monotonic_ns()
-        estimated: list[WchanProbe] = []
+        now_ns, is_exact = time.monotonic_ns(), True
         for target in self._order:
-            probe = target.probe
-            if probe is not None and (not probe.period_s or now_ns - target.looked_ns >= probe.period_s * 1e9):
-                target.looked_ns = now_ns
+            probe, is_exact = target.probe, is_exact and target.is_exact
+            if probe is not None and now_ns >= target.due_ns:
                 with self._lock:
                     try:
-                        probe.most_looks = self._most_looks
                         probe.look(now_ns)
-                        target.bad_looks = 0
                     except _FAILURES as error:
                         self._failed(target, error)
-            if not target.is_exact:
-                if isinstance(probe, WchanProbe):
-                    estimated.append(probe)
-                if now_ns >= target.try_at_ns:
-                    self._try(target)
-                    now_ns = time.monotonic_ns()
+                    else:
+                        if probe.period_s or target.bad_looks:
+                            target.due_ns, target.bad_looks = now_ns + int(probe.period_s * 1e9), 0
+        if not is_exact:
+            self._improve()
+
+    def _improve(self) -> None:
+        """Where there is no exact probe: attach, if that is due, or let a burst add to the estimate."""
+        estimated: list[WchanProbe] = []
+        for target in self._order:
+            if isinstance(target.probe, WchanProbe):
+                estimated.append(target.probe)
+            if not target.is_exact and time.monotonic_ns() >= target.try_at_ns:
+                self._try(target)
         if estimated:
             self._burst(estimated)
 
@@ -296,13 +300,14 @@ class Watch:
             self._most_looks = max(4, self._most_looks * 3 // 4)
         elif needed_s < self._fastest_s * 1.1:
             self._most_looks = min(MOST_LOOKS, self._most_looks + 1)
-        self._period_s = min(MOST_PERIOD_S, max(self._fastest_s, needed_s, self._restful_s()))
-
-    def _restful_s(self) -> float:
-        """How far apart rounds may be for all the targets there are."""
         with self._lock:
             probes = [target.probe for target in self._targets.values()]
-        return min((probe.period_s if probe else AGAIN_S for probe in probes), default=AGAIN_S)
+        for probe in probes:
+            if probe is not None:
+                probe.most_looks = self._most_looks
+        # Rounds may be as far apart as all the targets there are allow.
+        restful_s = min((probe.period_s if probe else AGAIN_S for probe in probes), default=AGAIN_S)
+        self._period_s = min(MOST_PERIOD_S, max(self._fastest_s, needed_s, restful_s))
 
     # -- what was found ------------------------------------------------------------------------------
 

@@ -30,9 +30,12 @@ class WchanProbe(Probe):
         if self._reader.link(self._pid, "exe") != self._exe:
             raise GoneError(self._exe)  # it runs another program now
 
-    def _round(self, now_ns: int) -> None:
-        del now_ns
-        for thread in self._due():
+    def look(self, now_ns: int) -> None:
+        """As said of Probe."""
+        if now_ns >= self._refresh_at:
+            self._tend(now_ns)
+        self.rounds += 1
+        for thread in self._due(self.rounds):
             kind = self._judge(thread)
             if kind is not None:
                 thread.credit(kind, self.rounds)
