@@ -8,7 +8,17 @@ import zlib
 import pytest
 
 from threadtop.errors import RecordingError
-from threadtop.recording.packing import MOST_BYTES, MOST_COLUMNS, MOST_ROWS, fitted, packed, unpacked
+from threadtop.recording.packing import (
+    MOST_BYTES,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    SHORT_BYTES,
+    deflated,
+    fitted,
+    inflated,
+    packed,
+    unpacked,
+)
 
 ROWS = {7: (1, 2), 3: (4, -5), 9: (0, 0)}
 
@@ -133,3 +143,12 @@ def test_rows_of_another_width_than_those_before_are_damage() -> None:
     """Differences are of the same columns: a row is never made of half of them."""
     with pytest.raises(RecordingError, match="damaged"):
         unpacked(packed({7: (1, 2, 3)}, {}, 3), {7: (1, 2)})
+
+
+@pytest.mark.parametrize("length", [0, 1, SHORT_BYTES, SHORT_BYTES + 1, 100_000])
+def test_any_zlib_inflates_it(length: int) -> None:
+    """What is short is stored, what is long deflated; both are streams of RFC 1950."""
+    data = bytes(at % 251 for at in range(length))
+    packed_data = deflated(data)
+    assert zlib.decompress(packed_data) == inflated(packed_data) == data
+    assert (len(packed_data) < length) == (length > SHORT_BYTES)

@@ -174,14 +174,35 @@ def wait_sample(facts: str, rows: Mapping[int, tuple[int, ...]]) -> WaitSample:
 # -- what is small -----------------------------------------------------------------------------
 
 
-def blocked_facts(blocked: BlockedOn) -> str:
-    """What is known of it."""
-    return dumped({key: value for key, value in blocked._asdict().items() if value is not None and value != ""})
+def blocked_body(changed: Mapping[int, BlockedOn], gone: Iterable[int]) -> bytes:
+    """What is known of what changed, by tid, and who is no longer blocked on anything."""
+    names = BlockedOn._fields
+    body: dict[int, dict[str, Any] | None] = {
+        tid: {name: value for name, value in zip(names, blocked, strict=True) if value is not None and value != ""}
+        for tid, blocked in changed.items()
+    }
+    return deflated(dumped({**body, **dict.fromkeys(gone)}).encode())
 
 
-def blocked_on(facts: str) -> BlockedOn:
-    """What ``blocked_facts`` was given; raises RecordingError."""
-    return _made("blocked", lambda: _record(BlockedOn, json.loads(facts)))
+def blocked_changes(body: bytes | None) -> dict[int, dict[str, Any] | None]:
+    """What ``blocked_body`` was given, unchecked but for the tids; None is one that is gone; raises RecordingError."""
+
+    def made() -> dict[int, dict[str, Any] | None]:
+        return {
+            int(tid): None if said is None else dict(said) for tid, said in json.loads(inflated(body or b"")).items()
+        }
+
+    return _made("blocked", made)
+
+
+def blocked_said(said: str | None) -> dict[str, Any] | None:
+    """The same of one thread, as format 1 has it; raises RecordingError."""
+    return None if said is None else _made("blocked", lambda: dict(json.loads(said)))
+
+
+def blocked_on(said: Mapping[str, Any]) -> BlockedOn:
+    """One of ``blocked_changes``; raises RecordingError."""
+    return _made("blocked", lambda: _record(BlockedOn, said))
 
 
 def locks_facts(locks: LocksSample) -> str:

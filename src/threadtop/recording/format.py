@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 APPLICATION_ID: Final = 0x54547201  # "TTr", 1: what file(1) and we know it by
-VERSION: Final = 1  # of the format, in PRAGMA user_version; a newer one is refused
+VERSION: Final = 2  # of the format, in PRAGMA user_version; a newer one is refused
 KEY_TICKS: Final = 60  # from one key tick to the next
 
 TABLES: Final = """
@@ -85,12 +85,13 @@ CREATE TABLE looks (              -- what was looked at besides: NULL where it n
     tick INTEGER NOT NULL,
     kind TEXT NOT NULL,           -- gil, waits, blocked, locks, gil_places
     pid INTEGER NOT NULL,
-    tid INTEGER NOT NULL,         -- 0 of the process
+    tid INTEGER NOT NULL,         -- 0; in format 1 blocked had a row for each thread
     facts TEXT,                   -- JSON
     tallies BLOB,                 -- by thread, packed (recording/packing.py): in the first row of a
                                   -- pid since a key tick as they were, in others as differences to that
-    moments BLOB                  -- JSON, deflated: who held the GIL when; locks, or as [place, count] those in the
-                                  -- last row of the pid that told them whole, where tallies is not NULL
+    moments BLOB                  -- JSON, deflated: who held the GIL when; what threads are blocked on, by tid, where
+                                  -- that changed (null: no longer); locks, or as [place, count] those in the last row
+                                  -- of the pid that told them whole, where tallies is not NULL
 );
 CREATE TABLE explanations (explanation_id INTEGER PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE findings (           -- of each tick

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from threadtop.recording import facts
 from threadtop.recording.packing import fitted, packed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
-    from threadtop.blocked import LocksSample, WaitSample
+    from threadtop.blocked import BlockedOn, LocksSample, WaitSample
     from threadtop.moment import Moment
     from threadtop.sample import GilSample
-
-_SAID: Final[Mapping[str, Callable[[Any], str]]] = {"blocked": facts.blocked_facts, "gil_places": facts.dumped}
 
 
 class Looks:
@@ -22,7 +20,7 @@ class Looks:
 
     def __init__(self) -> None:
         """Nothing written yet: the next tick is whole."""
-        self._last: dict[tuple[str, int, int], object] = {}
+        self._last: dict[tuple[str, int], Any] = {}
         self._firsts: dict[tuple[str, int], Mapping[Any, Any]] = {}  # since the key tick, by kind and pid
 
     def rows(self, tick: int, moment: Moment, *, is_key: bool, is_wide: bool) -> list[tuple[Any, ...]]:
@@ -32,14 +30,19 @@ class Looks:
         rows: list[tuple[Any, ...]] = []
         old, now = self._last, dict(_looked_at(moment))
         for key, said in now.items():
-            if key[0] in _SAID:
-                if old.get(key) != said:
-                    rows.append((tick, *key, _SAID[key[0]](said), None, None))
-            elif old.get(key) is not said:
-                rows.append((tick, *key, *self._told(key[0], said, is_wide=is_wide)))
-        for kind, pid, tid in old.keys() - now.keys():
-            rows.append((tick, kind, pid, tid, None, None, None))
-            self._firsts.pop((kind, pid), None)
+            kind, was = key[0], old.get(key)
+            if kind == "blocked":
+                body = _changes(was or {}, said)
+                if body is not None:
+                    rows.append((tick, *key, "{}", None, body))
+            elif kind == "gil_places":
+                if was != said:
+                    rows.append((tick, *key, facts.dumped(said), None, None))
+            elif was is not said:
+                rows.append((tick, *key, *self._told(kind, said, is_wide=is_wide)))
+        for key in old.keys() - now.keys():
+            rows.append((tick, *key, None, None, None))
+            self._firsts.pop(key, None)
         self._last = now
         return rows
 
@@ -69,13 +72,23 @@ class Looks:
         return blob
 
 
-def _looked_at(moment: Moment) -> Iterator[tuple[tuple[str, int, int], object]]:
-    """What was looked at, by kind, pid and tid (0: the process)."""
+def _changes(was: Mapping[int, BlockedOn], now: Mapping[int, BlockedOn]) -> bytes | None:
+    """What threads are blocked on that were blocked on something else, or on nothing; None where all is as it was."""
+    changed = {tid: blocked for tid, blocked in now.items() if was.get(tid) != blocked}
+    gone = was.keys() - now.keys()
+    return facts.blocked_body(changed, gone) if changed or gone else None
+
+
+def _looked_at(moment: Moment) -> Iterator[tuple[tuple[str, int], Any]]:
+    """What was looked at, by kind and pid."""
     sample = moment.sample
     for kind, by_pid in (("gil", sample.gils), ("waits", sample.waits), ("locks", sample.locks)):
         for pid, said in by_pid.items():
-            yield (kind, pid, 0), said
-    for (pid, tid), blocked in sample.blocked.items():
-        yield ("blocked", pid, tid), blocked
+            yield (kind, pid), said
+    blocked: dict[int, dict[int, BlockedOn]] = {}
+    for (pid, tid), one in sample.blocked.items():
+        blocked.setdefault(pid, {})[tid] = one
+    for pid, by_tid in blocked.items():
+        yield ("blocked", pid), by_tid
     for pid, ranges in moment.gils.items():
-        yield ("gil_places", pid, 0), ranges
+        yield ("gil_places", pid), ranges

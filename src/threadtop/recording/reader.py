@@ -156,7 +156,7 @@ class Recording:
             watch=watch,
             waits={pid: late.get() for pid, late in state.waits.items()},
             wait_watch=wait_watch,
-            blocked={of: late.get() for of, late in state.blocked.items()},
+            blocked={(pid, tid): late.get() for pid, threads in state.blocked.items() for tid, late in threads.items()},
             locks={pid: late.get() for pid, late in state.locks.items()},
         )
         found = tuple(

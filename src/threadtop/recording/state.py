@@ -43,6 +43,9 @@ class Late(Generic[Made]):
         return self._made  # type: ignore[return-value]
 
 
+_Blocked: TypeAlias = "dict[int, dict[int, Late[BlockedOn]]]"  # by pid and tid
+
+
 class State(NamedTuple):
     """All that a moment is made of, after a tick; its dictionaries are never changed once they stand here.
 
@@ -54,7 +57,7 @@ class State(NamedTuple):
     gil_rows: dict[int, Late[Tallies]]
     waits: dict[int, Late[WaitSample]]
     wait_rows: dict[int, Late[Tallies]]
-    blocked: dict[tuple[int, int], Late[BlockedOn]]
+    blocked: _Blocked
     locks: dict[int, Late[LocksSample]]
     first_locks: dict[int, Late[LocksSample]]
     places: dict[int, tuple[tuple[int, int], ...]]
@@ -89,7 +92,10 @@ def after(state: State, rows: Rows, at_ns: int, *, is_key: bool) -> State:
         return state._replace(processes=processes)
     now = State(processes, *map(dict, NOTHING[1:] if is_key else state[1:]))  # type: ignore[arg-type]
     for _, kind, pid, tid, said, tallies, moments in rows.looks:
-        _look(now, (kind, pid, tid), said, tallies, moments)
+        if kind == "blocked":
+            _block(now.blocked, pid, tid, said, moments)
+        else:
+            _look(now, kind, pid, said, tallies, moments)
     if is_key:
         _keep_same(state.gils, now.gils)
         _keep_same(state.waits, now.waits)
@@ -103,9 +109,8 @@ def _keep_same(old: Mapping[int, Late[Made]], now: dict[int, Late[Made]]) -> Non
             now[pid] = was
 
 
-def _look(now: State, of: tuple[str, int, int], said: str | None, tallies: bytes | None, moments: bytes | None) -> None:
+def _look(now: State, kind: str, pid: int, said: str | None, tallies: bytes | None, moments: bytes | None) -> None:
     """Take one row of looks into a state that is still being made."""
-    kind, pid, tid = of
     if said is None:
         for one in {
             "gil": (now.gils, now.gil_rows),
@@ -114,16 +119,12 @@ def _look(now: State, of: tuple[str, int, int], said: str | None, tallies: bytes
             "gil_places": (now.places,),
         }.get(kind, ()):
             one.pop(pid, None)  # type: ignore[attr-defined]
-        if kind == "blocked":
-            now.blocked.pop((pid, tid), None)
     elif kind == "gil":
         tell = _tallies(now.gil_rows, pid, tallies)
         now.gils[pid] = Late(lambda: facts.gil_sample(said, tell(), moments), (said, moments))
     elif kind == "waits":
         tell = _tallies(now.wait_rows, pid, tallies)
         now.waits[pid] = Late(lambda: facts.wait_sample(said, tell()), (said, None))
-    elif kind == "blocked":
-        now.blocked[pid, tid] = Late(partial(facts.blocked_on, said), (said, None))
     elif kind == "locks":
         first = now.first_locks.get(pid) if tallies is None else None
         now.locks[pid] = Late(
@@ -133,6 +134,21 @@ def _look(now: State, of: tuple[str, int, int], said: str | None, tallies: bytes
             now.first_locks[pid] = now.locks[pid]
     elif kind == "gil_places":
         now.places[pid] = facts.places(said)
+
+
+def _block(blocked: _Blocked, pid: int, tid: int, said: str | None, body: bytes | None) -> None:
+    """Take what threads of a process are blocked on into a state that is still being made."""
+    if said is None and not tid:
+        blocked.pop(pid, None)
+        return
+    threads = blocked[pid] = dict(blocked.get(pid, {}))
+    # In format 1 each thread has a row.
+    changes = {tid: facts.blocked_said(said)} if tid else facts.blocked_changes(body)
+    for changed, one in changes.items():
+        if one is None:
+            threads.pop(changed, None)
+        else:
+            threads[changed] = Late(partial(facts.blocked_on, one))
 
 
 def _tallies(firsts: dict[int, Late[Tallies]], pid: int, blob: bytes | None) -> Callable[[], Tallies]:

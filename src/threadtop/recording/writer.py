@@ -194,7 +194,7 @@ class Writer:
             self._many("INSERT OR REPLACE INTO users VALUES (?,?)", names)
             self._users = sample.users
         looks = self._looks.rows(tick, moment, is_key=key, is_wide=self._is_wide)
-        self._many("INSERT INTO looks VALUES (?,?,?,?,?,?,?)", looks)
+        self._many("INSERT INTO looks VALUES (?,?,?,0,?,?,?)", looks)
         self._add_findings(tick, moment)
         self._last = sample
         self.ticks = tick
