@@ -46,21 +46,21 @@ def test_a_gil_comes_back(whole: GilSample) -> None:
     """Locks, tallies of each thread, sleeps, moments and identifiers of 64 bits; nothing else is made of them."""
     rows = facts.gil_rows(whole)
     assert {len(row) for row in rows.values()} <= {facts.GIL_WIDTH}
-    assert facts.gil_sample(facts.gil_facts(whole), rows, facts.gil_moments(whole)) == whole
+    assert facts.gil_sample(facts.gil_facts(whole), lambda: rows, facts.gil_moments(whole)) == whole
 
 
 def test_waits_come_back() -> None:
     """Tallies by kind, whatever their order; kinds without any weight are left out."""
     tallies = {9: WaitTally(4, {"lock": 3, "gil": 1}), 3: WaitTally(0, {}), 5: WaitTally(2, {KINDS[-1]: 2**33})}
     whole = WaitSample(100, 1000, 3, 5_000_000_000, "yama", "be root", tallies, tells_gil=True)
-    assert facts.wait_sample(facts.wait_facts(whole), facts.wait_rows(whole)) == whole
+    assert facts.wait_sample(facts.wait_facts(whole), lambda: facts.wait_rows(whole)) == whole
 
 
 def test_kinds_are_those_of_the_file() -> None:
     """A recording names the kinds of its columns: one from before a kind was added is still told rightly."""
     said = json.dumps({**WaitSample(1, 2, 3, 4, "", "", {})._asdict(), "threads": None, "kinds": ["lock", "disk"]})
     said = said.replace('"threads": null, ', "")
-    assert facts.wait_sample(said, {7: (5, 0, 2)}).threads == {7: WaitTally(5, {"disk": 2})}
+    assert facts.wait_sample(said, lambda: {7: (5, 0, 2)}).threads == {7: WaitTally(5, {"disk": 2})}
 
 
 def test_what_a_thread_is_blocked_on_comes_back() -> None:
@@ -146,8 +146,8 @@ def test_a_finding_comes_back() -> None:
 ONE_LOCK = LocksSample(1, 2, 3, "", "", (LockSample(1, "", "mutex", 2, 3, True, (LockWait(8, 5, True, 1, True),)),))
 LOCKS = facts.locks_body(ONE_LOCK, {})
 MAKERS = {
-    "gil": lambda said: facts.gil_sample(said, {}, None),
-    "waits": lambda said: facts.wait_sample(said, {}),
+    "gil": lambda said: facts.gil_sample(said, dict, None),
+    "waits": lambda said: facts.wait_sample(said, dict),
     "blocked": lambda said: facts.blocked_on(facts.blocked_said(said) or {}),
     "locks": lambda said: facts.locks_sample(said, LOCKS, None),
     "gil_places": facts.places,
@@ -219,7 +219,7 @@ def test_moments_that_unpack_to_more_than_a_machine_has_are_damage() -> None:
     bomb = zlib.compress(b"[" + b" " * MOST_BYTES + b"]")
     assert len(bomb) < 100_000
     with pytest.raises(RecordingError, match=r"damaged \(gil\)"):
-        facts.gil_sample(facts.gil_facts(GIL), {}, bomb)
+        facts.gil_sample(facts.gil_facts(GIL), dict, bomb)
 
 
 def _paths(said: object, before: tuple[object, ...] = ()) -> list[tuple[object, ...]]:

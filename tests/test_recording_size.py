@@ -101,7 +101,10 @@ def _with_looks(
         gils={100: gil},
         waits={100: WaitSample(100, 1000, 1, at_ns, "", "", dict(waits), tells_gil=True)},
         locks={100: LocksSample(100, 1000, at_ns, "", "", locks, 700)},
-        blocked={(100, tid): BlockedOn("futex", futex=4096 * tid) for tid in range(100, 140)},
+        blocked={
+            **{(100, tid): BlockedOn("futex", futex=4096 * tid) for tid in range(100, 140)},
+            **{(100, tid): BlockedOn("clock_nanosleep", until_ns=at_ns + tid * chance**3) for tid in range(140, 190)},
+        },
         watch=WatchCost(tick * 10**7, 99.0),
         wait_watch=WatchCost(tick * 10**6, 25.0),
     )

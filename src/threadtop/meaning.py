@@ -50,6 +50,10 @@ class Meaning:
         """Only what later samples need of this one: shares over the lenses' windows."""
         return self.time.apply(sample, self.python.apply(sample, raw))
 
-    def in_passing(self, sample: Sample) -> Snapshot:
-        """The snapshot of a sample that is only looked back on: rates, sampled time, and who held which GIL when."""
-        return self.time.apply(sample, self.python.apply(sample, self.rates(sample), in_passing=True))
+    def in_passing(self, sample: Sample, *, with_time: bool = True) -> Snapshot:
+        """The snapshot of a sample that is only looked back on: rates, and who held which GIL when.
+
+        ``with_time``: sampled time, too, which takes longer than all the rest.
+        """
+        raw = self.python.apply(sample, self.rates(sample), in_passing=True)
+        return self.time.apply(sample, raw, in_passing=not with_time)

@@ -42,8 +42,11 @@ class TimeLens:
         self._watched: dict[int, _Watched] = {}
         self._cost = WatchShare()
 
-    def apply(self, sample: Sample, snapshot: Snapshot) -> Snapshot:
-        """``snapshot`` with the shares that the looks of ``sample`` give; all other rows are the same objects."""
+    def apply(self, sample: Sample, snapshot: Snapshot, *, in_passing: bool = False) -> Snapshot:
+        """``snapshot`` with the shares that the looks of ``sample`` give; all other rows are the same objects.
+
+        ``in_passing``: the tick is only looked back on later, and its rows stay as they are.
+        """
         watch_pct = self._cost.take(sample.wait_watch, sample.at_ns)
         watched: dict[int, _Watched] = {}
         rows: dict[int, ProcessRow] = {}
@@ -55,7 +58,10 @@ class TimeLens:
             if seen is None or not seen.is_continued_by(waits):
                 seen = _Watched(self._window_ns)
             watched[pid] = seen
-            rows[pid] = seen.row(waits, raw)
+            if in_passing:
+                seen.keep(waits, raw)
+            else:
+                rows[pid] = seen.row(waits, raw)
         self._watched = watched
         if sample.wait_watch is None:
             return snapshot
@@ -91,7 +97,7 @@ class _Watched:
 
     def row(self, waits: WaitSample, raw: ProcessRow) -> ProcessRow:
         """The process's row with the shares of its threads that moved; that of the last tick if nothing is new."""
-        self._keep(_Tick(waits, raw.threads))
+        self.keep(waits, raw)
         made: dict[int, tuple[ThreadRow, ThreadRow]] = {}
         for tid in raw.moving:
             thread = raw.threads[tid]
@@ -107,12 +113,12 @@ class _Watched:
         self._raw, self._made = raw, made
         return self._row
 
-    def _keep(self, tick: _Tick) -> None:
+    def keep(self, waits: WaitSample, raw: ProcessRow) -> None:
         """Add a tick, and let go of those before the window; the tick before always stays."""
-        ticks, at_ns = self._ticks, tick.waits.at_ns
+        ticks, at_ns = self._ticks, waits.at_ns
         if len(ticks) > 1 and at_ns - ticks[-2].waits.at_ns < max(SPACING_NS, self._window_ns // MOST_TICKS):
             ticks.pop()
-        ticks.append(tick)
+        ticks.append(_Tick(waits, raw.threads))
         if len(ticks) > 1:
             oldest_ns = at_ns - self._window_ns - (at_ns - ticks[-2].waits.at_ns) // 2
             while len(ticks) > 2 and ticks[0].waits.at_ns < oldest_ns:  # noqa: PLR2004 two make a difference

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from threadtop.blocked import BlockedOn, LatelyLock, LockKind, LockSample, LocksSample, LockWait, WaitSample, WaitTally
@@ -97,9 +97,37 @@ def _gil_tallies(rows: Mapping[int, tuple[int, ...]], split: int) -> dict[int, G
     return {tid: new(GilTally, (_PYTHON[row[0]], *row[1:split])) for tid, row in rows.items() if row[0] >= 0}
 
 
-def gil_sample(facts: str, rows: Mapping[int, tuple[int, ...]], moments: bytes | None) -> GilSample:
-    """What these were made of; raises RecordingError."""
+class _Later(Mapping[int, Made]):
+    """What is made when it is first asked for: of most ticks that a seek passes nobody asks.
+
+    Then raises RecordingError.
+    """
+
+    def __init__(self, what: str, make: Callable[[], Mapping[int, Made]]) -> None:
+        """Not made yet."""
+        self._what = what
+        self._make = make
+
+    @cached_property
+    def _all(self) -> Mapping[int, Made]:
+        return _made(self._what, self._make)
+
+    def __getitem__(self, tid: int) -> Made:
+        return self._all[tid]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+
+def gil_sample(facts: str, rows: Callable[[], Mapping[int, tuple[int, ...]]], moments: bytes | None) -> GilSample:
+    """What these were made of, ``rows`` giving the tallies; raises RecordingError."""
     split = len(GilTally._fields)
+
+    def sleeps() -> dict[int, SleepTally]:
+        return {tid: SleepTally(*row[split + 1 :]) for tid, row in rows().items() if row[split]}
 
     def made() -> GilSample:
         said = json.loads(facts)
@@ -110,8 +138,8 @@ def gil_sample(facts: str, rows: Mapping[int, tuple[int, ...]], moments: bytes |
         return _record(
             GilSample,
             said,
-            threads=_gil_tallies(rows, split),
-            sleeps={tid: SleepTally(*row[split + 1 :]) for tid, row in rows.items() if row[split]},
+            threads=_Later("gil", lambda: _gil_tallies(rows(), split)),
+            sleeps=_Later("gil", sleeps),
             moments=tuple(
                 _checked(GilMoment(said["at_ns"] + after_ns, tuple(holders), tuple(asleep)))
                 for after_ns, holders, asleep in (json.loads(inflated(moments)) if moments else ())
@@ -139,14 +167,20 @@ def wait_facts(waits: WaitSample) -> str:
 
 
 class _WaitTallies(Mapping[int, WaitTally]):
-    """Tallies that are made as they are asked for: of most threads nobody asks."""
+    """Tallies that are made as they are asked for: of most threads nobody asks.  Then raises RecordingError."""
 
-    def __init__(self, kinds: tuple[Any, ...], rows: Mapping[int, tuple[int, ...]]) -> None:
-        """Of rows, all of one width: looks, then the weight of each kind; raises ValueError for another width."""
-        if len(next(iter(rows.values()), (0, *kinds))) != 1 + len(kinds):
-            raise ValueError(len(kinds))
+    def __init__(self, kinds: tuple[Any, ...], rows: Callable[[], Mapping[int, tuple[int, ...]]]) -> None:
+        """Of rows, all of one width: looks, then the weight of each kind."""
         self._kinds = kinds
-        self._rows = rows
+        self._tell = rows
+
+    @cached_property
+    def _rows(self) -> Mapping[int, tuple[int, ...]]:
+        rows = self._tell()
+        if len(next(iter(rows.values()), (0, *self._kinds))) != 1 + len(self._kinds):
+            what = "waits"
+            raise RecordingError.damaged(what)
+        return rows
 
     def __getitem__(self, tid: int) -> WaitTally:
         row = self._rows[tid]
@@ -160,8 +194,8 @@ class _WaitTallies(Mapping[int, WaitTally]):
         return len(self._rows)
 
 
-def wait_sample(facts: str, rows: Mapping[int, tuple[int, ...]]) -> WaitSample:
-    """What these were made of; raises RecordingError."""
+def wait_sample(facts: str, rows: Callable[[], Mapping[int, tuple[int, ...]]]) -> WaitSample:
+    """What these were made of, ``rows`` giving the tallies; raises RecordingError."""
 
     def made() -> WaitSample:
         said = json.loads(facts)

@@ -46,7 +46,7 @@ class Replay:
     def seek(self, index: int) -> list[Snapshot]:
         """The snapshot of a tick, or the nearest there is; before it come those that its shares and rates look back on.
 
-        In these threads are not said to be blocked on anything, and have no share of a GIL; locks are not told.
+        In these threads are not said to be blocked on anything, and have no sampled shares; locks are not told.
         """
         index = max(0, min(index, len(self) - 1))
         ticks = self.recording.ticks
@@ -55,11 +55,14 @@ class Replay:
         self._meaning = Meaning()
         self._moments = self.recording.moments(start, len(self), index)
         self.at = index
-        shots = [self._meaning.in_passing(self._next().sample) for _ in range(start, index)]
+        shots = [self._meaning.in_passing(self._next().sample, with_time=False) for _ in range(start, index)]
         return [*shots, self._snapshot(self._next())]
 
     def look_back(self, index: int, ticks: int) -> Iterator[Snapshot]:
-        """The snapshots of so many ticks before a tick, and its own, as ``seek`` has those before; ``at`` stays."""
+        """The snapshots of so many ticks before a tick, and its own, as ``seek`` has those before; ``at`` stays.
+
+        They have sampled time, too.
+        """
         meaning = Meaning()
         for moment in self.recording.moments(max(0, index - ticks), index + 1, index + 1):
             yield meaning.in_passing(moment.sample)

@@ -121,10 +121,10 @@ def _look(now: State, kind: str, pid: int, said: str | None, tallies: bytes | No
             one.pop(pid, None)  # type: ignore[attr-defined]
     elif kind == "gil":
         tell = _tallies(now.gil_rows, pid, tallies)
-        now.gils[pid] = Late(lambda: facts.gil_sample(said, tell(), moments), (said, moments))
+        now.gils[pid] = Late(lambda: facts.gil_sample(said, tell, moments), (said, moments))
     elif kind == "waits":
         tell = _tallies(now.wait_rows, pid, tallies)
-        now.waits[pid] = Late(lambda: facts.wait_sample(said, tell()), (said, None))
+        now.waits[pid] = Late(lambda: facts.wait_sample(said, tell), (said, None))
     elif kind == "locks":
         first = now.first_locks.get(pid) if tallies is None else None
         now.locks[pid] = Late(
@@ -157,7 +157,7 @@ def _tallies(firsts: dict[int, Late[Tallies]], pid: int, blob: bytes | None) -> 
     if first is None:
         first = firsts[pid] = Late(partial(unpacked, blob or b"", {}))
         return first.get
-    return lambda: unpacked(blob or b"", first.get())
+    return Late(lambda: unpacked(blob or b"", first.get())).get
 
 
 def _threads(before: Mapping[int, ProcessSample], rows: Rows, at_ns: int) -> dict[int, dict[int, ThreadSample]]:
