@@ -146,6 +146,11 @@ def all_looked(watch: Watch, pids: list[int], rounds: int = 60) -> list[GilSampl
     return [newest[pid] for pid in pids]
 
 
+def pythons(sample: GilSample) -> set[int]:
+    """The threads that CPython knows."""
+    return {tid for tid, tally in sample.threads.items() if tally.is_python}
+
+
 def share(part: int, tally: GilTally) -> float:
     """A part of a tally, of all the rounds it covers, in %."""
     return 100 * part / sum(tally[2:])
@@ -166,7 +171,7 @@ def test_shares_are_as_the_programs_were_written(python: Python, watch: Watch) -
         assert (sample.grade, sample.why_not, sample.has_looks) == ("exact", "", True)
         # Before 3.11 no word of memory says which patch release it is.
         assert sample.version == it.version or (python.minor < 11 and f"3.{python.minor}" == sample.version)
-        assert {tid for tid, tally in sample.threads.items() if tally.is_python} == set(it.tids.values())
+        assert pythons(sample) == set(it.tids.values())
         (lock,) = sample.locks
         assert (lock.interpreters, lock.is_enabled, lock.interval_us) == ((0,), True, 5000)
         assert all(sum(tally[2:]) <= lock.rounds for tally in sample.threads.values())
@@ -272,10 +277,10 @@ def test_another_program_in_the_same_process(watch: Watch) -> None:
         first = looked(watch, program.pid, 5)
         after = program.tell()
         until(lambda: (now := watch.take().get(program.pid)) is not None and now.began > first.began, "a new attach")
+        until(lambda: pythons(looked(watch, program.pid)) == set(after.tids.values()), "all its threads are known")
         sample = looked(watch, program.pid)
     assert first.version == sample.version == told.version
     assert after.pid == told.pid
-    assert {tid for tid, tally in sample.threads.items() if tally.is_python} == set(after.tids.values())
     assert sample.locks[0].locked >= 0.8 * sample.locks[0].rounds
 
 
@@ -287,7 +292,7 @@ def test_child_of_a_fork_is_told_by_its_own_threads(watch: Watch) -> None:
         follow(watch, program.pid, child.pid)
         sample = looked(watch, child.pid)
     assert child.pid != program.pid
-    assert {tid for tid, tally in sample.threads.items() if tally.is_python} == set(child.tids.values())
+    assert pythons(sample) == set(child.tids.values())
     assert sample.threads[child.tids["loop 0"]].held > 0
 
 
