@@ -22,6 +22,7 @@ from threadtop.procfs import reasons
         ("unix_stream_data_wait", "unix socket, reads"),
         ("inet_csk_accept", "socket, accepts"),
         ("do_wait", "child"),
+        ("do_wait_intr_irq", "eventfd or timer"),
         ("io_schedule", "disk"),
         ("folio_wait_bit_common", "disk"),
         ("something_new", "something_new"),
@@ -31,6 +32,16 @@ def test_words(wchan: str, words: str) -> None:
     """Kernel functions read as what is waited for; an unknown one stands for itself."""
     assert reasons.words(wchan) == words
     assert waits.reason("S", wchan) == words
+
+
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [("anon_inode:[eventfd]", "pipe"), ("anon_inode:[timerfd]", "sleep"), ("", "other"), ("/dev/input/event0", "other")],
+)
+def test_a_wait_that_several_files_share(target: str, kind: str) -> None:
+    """Eventfds and timers are waited for in one kernel function: it is no child, and the descriptor tells which."""
+    assert reasons.kind("S", "do_wait_intr_irq", "read", target) == kind
+    assert reasons.kind("S", "do_wait_intr_irq") == "other"
 
 
 def test_every_beginning_can_be_reached() -> None:

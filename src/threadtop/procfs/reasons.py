@@ -60,6 +60,7 @@ WCHAN: Final[tuple[tuple[str, str, Kind], ...]] = (
     ("skb_wait", "socket, reads", "network"),
     ("wait_woken", "socket or terminal", "other"),
     ("n_tty_read", "terminal", "other"),
+    ("do_wait_intr", "eventfd or timer", "other"),  # wait_event_interruptible_locked: which, its descriptor tells
     ("do_wait", "child", "child"),
     ("kernel_wait4", "child", "child"),
     ("do_sigtimedwait", "signal", "other"),
