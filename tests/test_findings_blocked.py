@@ -116,6 +116,12 @@ def test_waits_on_one_peer() -> None:
     assert found.next_command == "ss -tnpi dst 10.0.0.5:5432"
 
 
+def test_the_command_for_a_peer_is_one_for_any_shell() -> None:
+    """The brackets of an IPv6 address are a pattern to some shells."""
+    found = only("waits-on-one-peer", shot(server(*(worker(tid, "[::1]:5432") for tid in (101, 102, 103)))))
+    assert found.next_command == "ss -tnpi dst '[::1]:5432'"
+
+
 def test_none_has_run() -> None:
     """They may be idle, or stuck: a suspicion that says so."""
     found = only("waits-on-one-peer", shot(server(*map(worker, (101, 102, 103)))))

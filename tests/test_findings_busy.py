@@ -31,7 +31,7 @@ def test_spinning() -> None:
     found = only("spinning", shot(server(SPINS, *idle(102))), 10)
     assert found.title == "spin runs user code without a pause, nothing else moves"
     assert dict(found.evidence) == {
-        "runs": "99 %, 99 % of it user code",
+        "runs": "99 %, 100 % of it user code",
         "voluntary switches": "0/s",
         "for": "10 s at least",
         "other threads": "1, all at rest",

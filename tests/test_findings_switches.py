@@ -36,7 +36,7 @@ def test_switch_storm() -> None:
     assert dict(found.evidence) == {
         "switches": "100,000/s, 100 % of them voluntary",
         "most": "ping 50,000/s, pong 50,000/s",
-        "runs": "60 % of a core, 50 % of it in the kernel",
+        "runs": "60 % of a core, 83 % of it in the kernel",
         "estimated cost": "about 20 % of a core (2.0 us each, measured here)",
     }
     assert found.tids == (101, 102)

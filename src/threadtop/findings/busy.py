@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from threadtop.findings import measures
 from threadtop.findings.cpu import is_settled
 from threadtop.findings.gil_figures import WAITS_PCT
-from threadtop.findings.measures import SHOWN, figures, named, pct
+from threadtop.findings.measures import SHOWN, figures, named, part, pct
 from threadtop.findings.trends import Candidate
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _spins(row: ProcessRow, snapshot: Snapshot, trends: Trends) -> Candidate | N
     behind = _behind(row, one)
     wait = "waits" if len(behind) == 1 else "wait"
     evidence = [
-        ("runs", f"{pct(one.cpu_pct or 0.0)}, {pct(one.user_pct or 0.0)} of it user code"),
+        ("runs", f"{pct(one.cpu_pct or 0.0)}, {part(one.user_pct, one.cpu_pct)} of it user code"),
         ("voluntary switches", f"{one.vol_per_s or 0.0:.0f}/s"),
         ("for", f"{lasted_s:,.0f} s" + ("" if is_lifelong else " at least")),
         ("other threads", f"{row.thread_count - 1}, all at rest" if row.thread_count > 1 else "none"),

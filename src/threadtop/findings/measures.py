@@ -81,6 +81,11 @@ def pct(value: float) -> str:
     return f"{value:.0f} %" if value >= 1 or value == 0 else f"{value:.1f} %"
 
 
+def part(part_pct: float | None, whole_pct: float | None) -> str:
+    """One share as a part of another; ticks may count a little more than there is."""
+    return pct(min(100.0, (part_pct or 0.0) / whole_pct * 100) if whole_pct else 0.0)
+
+
 def figures(threads: Sequence[ThreadRow], get: Callable[[ThreadRow], float | None]) -> str:
     """A share of each of the first threads, as ``67 66 67 %``."""
     shown = " ".join(pct(get(thread) or 0.0).removesuffix(" %") for thread in threads[:SHOWN])

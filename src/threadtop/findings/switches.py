@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from threadtop.findings import measures
 from threadtop.findings.cpu import FAR_HOLD_S, HOLD_S
-from threadtop.findings.measures import OBSERVED_MOST, SHOWN, count, named, names, pct
+from threadtop.findings.measures import OBSERVED_MOST, SHOWN, count, named, names, part, pct
 from threadtop.findings.trends import Candidate
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _storm(row: ProcessRow, cost_ns: float | None) -> Finding | None:
     evidence = [
         ("switches", f"{rate:,.0f}/s, {pct((row.vol_per_s or 0.0) / rate * 100)} of them voluntary"),
         ("most", ", ".join(f"{named(thread)} {per_s(thread):,.0f}/s" for thread in threads[:3])),
-        ("runs", f"{pct(row.cpu_pct or 0.0)} of a core, {pct(row.system_pct or 0.0)} of it in the kernel"),
+        ("runs", f"{pct(row.cpu_pct or 0.0)} of a core, {part(row.system_pct, row.cpu_pct)} of it in the kernel"),
     ]
     if cost_ns is not None and cost_pct is not None:
         per_switch = f"{cost_ns / 1000:.1f} us each, measured here"
