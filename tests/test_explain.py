@@ -286,8 +286,32 @@ def test_the_rule_that_denied() -> None:
     row = process_row(PID, thread_row(PID), denied)
     said = lines(shot(row=row), seconds=0.5)
     assert "not looked at  all that its threads wait for: Yama's ptrace_scope is 1" in said
+    assert "looked at      counters of 3 threads, 3 times (exact)" in said
     assert "not looked at  what must last for some seconds to be a finding: watch for longer (-d 5)" in said
     assert not any(line.startswith("not looked at") for line in lines(shot(), seconds=70.0))
+
+
+def test_threads_at_rest() -> None:
+    """What one waits for that did nothing is told, or all of them; those beyond the table did not do less."""
+    busy = [WORKER._replace(tid=tid) for tid in range(4301, 4310)]
+    event_loop = thread_row(PID, reason="epoll fd 8: 14 fds")
+    said = lines(shot(row=process_row(PID, event_loop, *busy)))
+    assert said[9:11] == ["          and 1 more", "          and 1 that did nothing: epoll fd 8: 14 fds"]
+    asleep = [thread_row(4212, reason="nanosleep 1 s"), thread_row(4213, reason="nanosleep 2 s")]
+    assert lines(shot(row=process_row(PID, *asleep)))[1] == "          2 that did nothing"
+    assert lines(shot(row=process_row(PID, *[one._replace(reason="poll 3 fds") for one in asleep])))[1].endswith(
+        "2 that did nothing: poll 3 fds"
+    )
+
+
+def test_a_finding_that_became_another_has_not_gone() -> None:
+    """Threads that waited on one lock are a suspected deadlock a little later; what has gone is still told."""
+    one_lock = BAD._replace(kind="waits-on-one-lock", title="4 threads wait")
+    suspected = BAD._replace(kind="deadlock-suspected", title="a has waited for long")
+    said = lines(shot(one_lock), shot(one_lock), shot(suspected))
+    assert [line for line in said if line.startswith("!")] == ["! a has waited for long  (exact)"]
+    said = lines(shot(one_lock), shot(one_lock), shot(FINE))
+    assert [line for line in said if line.startswith("!")] == ["! no longer: 4 threads wait  (exact)"]
 
 
 def test_an_end_is_told() -> None:

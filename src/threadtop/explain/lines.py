@@ -92,10 +92,18 @@ def _threads(row: ProcessRow) -> Iterator[str]:
         reason = f"  now {text.visible(thread.reason)}" if thread.reason else ""
         yield f"  {thread.tid:>7} {text.fit(text.visible(thread.name), 15)}  {parts}{reason}"
     if len(shown) > MOST_THREADS:
-        yield f"          and {text.thousands(len(shown) - MOST_THREADS)} more that did less"
+        yield f"          and {text.thousands(len(shown) - MOST_THREADS)} more"
     rest = row.thread_count - len(shown)
     if rest:
-        yield f"          {'and ' if shown else ''}{text.thousands(rest)} that did nothing"
+        alike = _all_wait_for(row, {thread.tid for thread, _ in shown})
+        said = f": {text.visible(alike)}" if alike else ""
+        yield f"          {'and ' if shown else ''}{text.thousands(rest)} that did nothing{said}"
+
+
+def _all_wait_for(row: ProcessRow, but: set[int]) -> str:
+    """The reason why all threads but those do not run; "" where they have several, or none that is known."""
+    reasons = {thread.reason or "" for tid, thread in row.threads.items() if tid not in but}
+    return reasons.pop() if len(reasons) == 1 else ""
 
 
 def _has_run(thread: ThreadRow) -> bool:
@@ -135,16 +143,22 @@ def _looked_at(watched: Watched) -> list[str]:
         (thread.sampled.samples for row in watched.processes for thread in row.threads.values() if thread.sampled),
         default=0,
     )
-    if watched.processes:
+    if not all(map(_is_closed, watched.processes)):
         looks = f"up to {text.thousands(samples)} looks each" if samples else "one look each time"
         said.append(f"what its threads were blocked on, {looks} (sampled)")
     gils = [row.gil for row in (watched.processes or snapshot.processes.values()) if row.gil is not None]
     if gils:
         grades = Counter({"none": "not known"}.get(gil.grade, gil.grade) for gil in gils)
         said.append("GIL: " + ", ".join(f"{count} {grade}" for grade, count in grades.items()))
-    if any(row.locks is not None for row in watched.processes):
+    if any(row.locks is not None and not _is_closed(row) for row in watched.processes):
         said.append("futexes that threads wait on")
     return said
+
+
+def _is_closed(row: ProcessRow) -> bool:
+    """Whether what its threads are blocked on may not be read, of none of them."""
+    denied = [bool(thread.blocked.why_not) for thread in row.threads.values() if thread.blocked]
+    return bool(denied) and all(denied)
 
 
 def missing(watched: Watched) -> list[str]:

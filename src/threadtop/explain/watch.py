@@ -21,6 +21,12 @@ SETTLE_S: Final = 0.2  # between the first two readings: the watches take their 
 MOST_VISIBLE: Final = 200  # threads of each process that are read whole each time
 _LEAST_LEFT_S: Final = 0.05  # no reading of its own for less
 _SEEN: Final = 2  # readings in which a finding that has gone since must have been
+_SHARPER: Final = {
+    "waits-on-one-lock": frozenset({"deadlock", "deadlock-suspected"}),
+    "deadlock-suspected": frozenset({"deadlock"}),
+    "starved": frozenset({"throttled"}),
+}
+"""What a finding becomes once more is known: it has not gone then."""
 
 
 class Watched(NamedTuple):
@@ -123,6 +129,8 @@ class _Reading:
         """What was found, the worst first, and what of it holds no longer."""
         last = {identity(found) for found in self.snapshot.findings} if self.snapshot else set()
         kept = [found for key, (seen, found) in self._seen.items() if key in last or seen >= _SEEN]
+        now = [found for found in kept if identity(found) in last]
+        kept = [found for found in kept if identity(found) in last or not any(_tells_more(one, found) for one in now)]
         kept.sort(key=lambda found: (-found.severity, found.pid, found.kind))
         return tuple(kept), frozenset(map(identity, kept)) - last
 
@@ -130,6 +138,11 @@ class _Reading:
         """What to say where there is nothing to explain."""
         message = f"{self.ended or 'there is nothing to watch'} before anything was seen"
         return UsageError(message, "threadtop --explain -- COMMAND watches one from its start")
+
+
+def _tells_more(found: Finding, than: Finding) -> bool:
+    """Whether a finding says of a process what another one said before, and more."""
+    return found.kind in _SHARPER.get(than.kind, ()) and (found.pid, found.start_ticks) == (than.pid, than.start_ticks)
 
 
 def _rows(snapshot: Snapshot, pids: Iterable[int]) -> list[ProcessRow]:
