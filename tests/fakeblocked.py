@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from threadtop.sample import ProcessSample, Sample
 
 NUMBERS = {
-    "read": 0, "write": 1, "poll": 7, "select": 23, "nanosleep": 35, "accept": 43, "recvfrom": 45, "wait4": 61,
+    "read": 0, "write": 1, "poll": 7, "select": 23, "nanosleep": 35, "clock_nanosleep": 230, "accept": 43, "recvfrom": 45, "wait4": 61,
     "futex": 202, "epoll": 232, "pselect6": 270, "ppoll": 271,
 }  # fmt: skip
 """System calls of x86-64."""

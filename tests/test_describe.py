@@ -13,9 +13,10 @@ from threadtop.blocked import BlockedOn
 from threadtop.interest import Interest
 from threadtop.waiting import describe
 from threadtop.waiting.describe import BlockedReader
+from threadtop.waiting.moments import Clocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 WATCHED = Interest(waits=frozenset({100}))
@@ -44,6 +45,11 @@ class Machine:
     def reads(self) -> int:
         """How many files were read so far."""
         return sum(self.files.reads.values())
+
+
+def on_time(now_s: float, ahead_s: Callable[[int], int]) -> Clocks:
+    """A moment that it is, and clocks that are ahead by so much."""
+    return Clocks(lambda: int(now_s * 10**9), lambda clock: ahead_s(clock) * 10**9)
 
 
 @pytest.fixture
@@ -75,7 +81,7 @@ def test_threads_of_a_watched_process(machine: Machine) -> None:
 )
 def test_a_wait_till_a_moment(machine: Machine, moment_s: float, until_s: float | None) -> None:
     """It is told on our own clock, whichever its own is; of one that is over, or years away, nothing is known."""
-    machine.reader = BlockedReader(machine.files, euid=0, ahead_ns=lambda clock: 1000 * 10**9 if clock == 0 else 0)
+    machine.reader = BlockedReader(machine.files, euid=0, clocks=on_time(1, lambda clock: 1000 if clock == 0 else 0))
     machine.blocked.process(100, 2)
     machine.blocked.asleep(100, 100, "futex", 0x1000, 9 | 128 | 256, 2, 16)
     machine.blocked.asleep(100, 101, "futex", 0x2000, 9 | 128, 2, 32)
@@ -90,10 +96,19 @@ def test_a_wait_till_a_moment(machine: Machine, moment_s: float, until_s: float 
     assert machine.tick() is found
 
 
+def test_a_sleep_that_began_after_the_sample(machine: Machine) -> None:
+    """A tick takes its time: of a sleep of 1 ms that was read 12 ms later no more than that is left."""
+    machine.reader = BlockedReader(machine.files, euid=0, clocks=on_time(1.012, lambda _: 0))
+    machine.blocked.process(100)
+    machine.blocked.asleep(100, 100, "clock_nanosleep", 1, 1, 16)
+    machine.blocked.memory(100, bytes(16) + struct.pack("<qq", 1, 13_000_000))
+    assert machine.tick()[100, 100].until_ns == 1_001_000_000
+
+
 @pytest.mark.parametrize(("namespace", "until_s"), [("time:[1]", 7), ("time:[2]", None)])
 def test_a_moment_of_another_time_namespace(machine: Machine, namespace: str, until_s: int | None) -> None:
     """Its monotonic clock is not ours, so nothing is told; that of real time is everybody's."""
-    machine.reader = BlockedReader(machine.files, euid=0, ahead_ns=lambda _: 0)
+    machine.reader = BlockedReader(machine.files, euid=0, clocks=on_time(1, lambda _: 0))
     machine.blocked.process(100, 2)
     machine.blocked.asleep(100, 100, "futex", 0x1000, 9, 2, 16)
     machine.blocked.asleep(100, 101, "futex", 0x1000, 9 | 256, 2, 16)

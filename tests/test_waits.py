@@ -36,7 +36,12 @@ def test_words(wchan: str, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("target", "kind"),
-    [("anon_inode:[eventfd]", "pipe"), ("anon_inode:[timerfd]", "sleep"), ("", "other"), ("/dev/input/event0", "other")],
+    [
+        ("anon_inode:[eventfd]", "pipe"),
+        ("anon_inode:[timerfd]", "sleep"),
+        ("", "other"),
+        ("/dev/input/event0", "other"),
+    ],
 )
 def test_a_wait_that_several_files_share(target: str, kind: str) -> None:
     """Eventfds and timers are waited for in one kernel function: it is no child, and the descriptor tells which."""

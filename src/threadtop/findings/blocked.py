@@ -156,5 +156,7 @@ def _one_peer(row: ProcessRow, trends: Trends) -> Finding | None:
         grade="sampled" if lately else "suspicion",
         severity=PEER_SEVERITY if lately else PEER_STILL_SEVERITY,
         tids=[thread.tid for thread in crowd],
-        next_command=f"ss -tnpi dst {shlex.quote(peer)}" if _ADDRESS.fullmatch(peer) else f"ss -np | grep -w pid={row.pid}",
+        next_command=f"ss -tnpi dst {shlex.quote(peer)}"
+        if _ADDRESS.fullmatch(peer)
+        else f"ss -np | grep -w pid={row.pid}",
     )

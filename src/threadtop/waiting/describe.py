@@ -8,8 +8,6 @@ of it is read again, but what is at the other end of its socket or pipe, now and
 from __future__ import annotations
 
 import os
-import time
-from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -22,9 +20,11 @@ from threadtop.sample import living
 from threadtop.waiting import calls, peeks
 from threadtop.waiting.ends import REFRESH_NS, Ends
 from threadtop.waiting.machines import machine_of
+from threadtop.waiting.moments import Clocks
+from threadtop.waiting.namespaces import Namespaces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from threadtop.interest import Interest
     from threadtop.procfs.reader import ProcReader
@@ -35,18 +35,11 @@ MOST_THREADS: Final = 2000  # of one process that is looked at closely
 # Threads read beyond those on screen; who is left out has his turn in a later tick.
 MOST_FIRST: Final = 500  # in a tick, of those that were not read yet
 MOST_AGAIN_PER_S, LEAST_AGAIN = 200, 10  # a second, of those that have run since; in a tick at least
-MOST_CHILDREN: Final = 64  # gone through for the one of a pid in another namespace
 DENIED_TICKS: Final = 30  # until a process whose calls may not be read is tried again
 EPOLL_BYTES: Final = 1 << 20  # of the list of an epoll's descriptors
 MANY_EPOLLED, EPOLL_TICKS = 500, 10  # a list so long is read again after so many ticks
-_OF_NAMESPACES: Final = frozenset((time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME))  # time_namespaces(7)
 _INFO_BYTES: Final = 1024  # of the fdinfo of a pidfd
 _BLOCKED: Final = frozenset("SD")
-
-
-def ahead_ns(clock: int) -> int:
-    """By how much a clock (clock_gettime(2)) is ahead of the monotonic one."""
-    return time.clock_gettime_ns(clock) - time.monotonic_ns()
 
 
 class _Known(NamedTuple):
@@ -71,7 +64,7 @@ class _Seen:
         "known",
         "machine",
         "name",
-        "ours",
+        "namespaces",
         "process",
         "refreshed_ns",
         "retry",
@@ -79,9 +72,10 @@ class _Seen:
         "turn",
     )
 
-    def __init__(self, process: ProcessSample, machine: str) -> None:
+    def __init__(self, process: ProcessSample, machine: str, namespaces: Namespaces) -> None:
         """Nothing of its threads is known."""
         self.process = process
+        self.namespaces = namespaces
         self.name = process.name
         self.machine = machine
         self.known: dict[int, _Known] = {}
@@ -91,7 +85,6 @@ class _Seen:
         self.denied: BlockedOn | None = None
         self.retry = 0
         self.refreshed_ns = 0
-        self.ours: dict[str, bool] = {}  # namespaces by their kind: whether they are our own, too
         self.turn = 0
         self.epolls: dict[int, tuple[int | None, int]] = {}  # descriptors of an epoll, and the tick of the reading
 
@@ -99,10 +92,10 @@ class _Seen:
 class BlockedReader:
     """Reads what threads are blocked on; keeps what it found of those that have not run since."""
 
-    def __init__(self, reader: ProcReader, euid: int | None = None, ahead_ns: Callable[[int], int] = ahead_ns) -> None:
-        """Read through ``reader``, which no other thread uses; ``euid`` is ours, ``ahead_ns`` tells clocks apart."""
+    def __init__(self, reader: ProcReader, euid: int | None = None, clocks: Clocks | None = None) -> None:
+        """Read through ``reader``, which no other thread uses; ``euid`` is ours."""
         self._reader = reader
-        self._ahead_ns = ahead_ns
+        self._clocks = clocks or Clocks()
         self._euid = os.geteuid() if euid is None else euid
         self._tick = 0
         self._seen: dict[int, _Seen] = {}
@@ -170,7 +163,8 @@ class BlockedReader:
         if seen is None:
             if not threads:
                 return False
-            seen = self._seen[process.pid] = _Seen(process, machine_of(self._reader, living(process)))
+            machine, namespaces = machine_of(self._reader, living(process)), Namespaces(self._reader, process.pid)
+            seen = self._seen[process.pid] = _Seen(process, machine, namespaces)
         elif process.name != seen.name:  # it may run another program now
             seen.name, seen.machine = process.name, machine_of(self._reader, living(process))
         if seen.denied is not None and self._tick >= seen.retry:
@@ -287,9 +281,7 @@ class BlockedReader:
         blocked = peeks.told(blocked, peek, tuple(parts))
         if peek.clock is None:
             return blocked
-        if peek.clock in _OF_NAMESPACES and not self._shares(seen, "time"):
-            return blocked._replace(until_ns=None)
-        return peeks.on_our_clock(blocked, self._ahead_ns(peek.clock), self._at_ns)
+        return self._clocks.told(blocked, peek.clock, seen.namespaces, self._at_ns)
 
     def _memory(self, pid: int, tid: int) -> Memory | None:
         """The memory of a process, open until the end of this tick; None if it may not be read, raises GoneError.
@@ -321,29 +313,13 @@ class BlockedReader:
 
     def _with_child(self, seen: _Seen, tid: int, blocked: BlockedOn, child: int) -> BlockedOn:
         """The child by its pid here and its name: a call speaks of pids as they are in its own namespace."""
-        pid = seen.process.pid
-        if blocked.fd is None and not self._shares(seen, "pid"):
-            found = None
-            with suppress(GoneError, DeniedError, ThreadtopError, OSError, ValueError):
-                for here in map(int, self._reader.read_task(pid, tid, "children").split()[:MOST_CHILDREN]):
-                    if _pid_inside(self._reader.read(here, "status")) == child:
-                        found = here
-                        break
+        if blocked.fd is None:
+            found = seen.namespaces.child(tid, child)
             if found is None:
                 return blocked._replace(pid=None, target=f"child {child} of its pid namespace")
             child = found
         name = self._ends.name(child)
         return blocked._replace(pid=child, peer=f"{name}[{child}]" if name else "")
-
-    def _shares(self, seen: _Seen, kind: str) -> bool:
-        """Whether a process is in our own namespace of a kind (namespaces(7)); that is taken for granted."""
-        if kind not in seen.ours:
-            name = f"ns/{kind}"
-            try:
-                seen.ours[kind] = self._reader.link(seen.process.pid, name) == self._reader.link("self", name)
-            except (GoneError, DeniedError, OSError):
-                seen.ours[kind] = True
-        return seen.ours[kind]
 
     def _epolled(self, seen: _Seen, task: str, fd: int) -> int | None:
         """How many descriptors an epoll watches: lines ``tfd:`` of its fdinfo; None where they are too many."""
@@ -393,9 +369,3 @@ def _child(info: bytes) -> int | None:
     """The process of a pidfd: line ``Pid:`` of its fdinfo (pidfd_open(2)); None once it has ended."""
     pid = parse.parse_status(info).get("Pid", "")
     return int(pid) or None if pid.isdecimal() else None
-
-
-def _pid_inside(status: bytes) -> int | None:
-    """The pid of a process in its own namespace, the innermost: last number of the line ``NSpid`` (proc(5))."""
-    pids = parse.parse_status(status).get("NSpid", "").split()
-    return int(pids[-1]) if pids else None
