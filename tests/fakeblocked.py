@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from threadtop.sample import ProcessSample, Sample
 
 NUMBERS = {
-    "read": 0, "write": 1, "poll": 7, "select": 23, "nanosleep": 35, "clock_nanosleep": 230, "accept": 43, "recvfrom": 45, "wait4": 61,
-    "futex": 202, "epoll": 232, "pselect6": 270, "ppoll": 271,
+    "read": 0, "write": 1, "poll": 7, "select": 23, "nanosleep": 35, "clock_nanosleep": 230,
+    "accept": 43, "recvfrom": 45, "wait4": 61, "futex": 202, "epoll": 232, "pselect6": 270, "ppoll": 271,
 }  # fmt: skip
 """System calls of x86-64."""
 X86_64, AARCH64, I386, ARM = 62, 183, 3, 40
