@@ -30,6 +30,7 @@ from lock_scene import (
 from ruled import PROBLEM, kinds, only, running, shot
 from threadtop.blocked import BlockedOn, LatelyLock
 from threadtop.findings import diagnose
+from threadtop.findings.locks import deadlocks
 from threadtop.lock_rows import Deadlock, LocksRow
 from threadtop.time_rows import TimeShare
 
@@ -69,6 +70,17 @@ def test_a_deadlock_is_told_once() -> None:
     )
     (found,) = diagnose(shot(here, there))
     assert "owned by peer (700), which waits for 0x..1140, owned by ab" in found.title
+
+
+def test_a_deadlock_is_told_of_the_process_that_is_looked_at() -> None:
+    """Whoever asks about one of two processes is told, though the chain begins in the other one."""
+    chain = Deadlock(((PID, AB, FIRST), (700, 700, SECOND)), ())
+    here = locked(locks(lock(FIRST, 700, wait(AB), owner_pid=700), deadlocks=(chain,)))
+    peer = {700: thread_row(700, process="peer", name="peer")}
+    there = here._replace(pid=700, process="peer", threads=peer, locks=locks(lock(SECOND, AB, wait(700))))
+    (found,) = deadlocks(shot(here, there), frozenset({700}))
+    assert (found.pid, found.tids) == (700, (700, AB))
+    assert found.title.startswith("deadlock: main thread (700) waits for 0x..1140, owned by ab (101) of server 100")
 
 
 def test_a_thread_that_waits_for_itself() -> None:

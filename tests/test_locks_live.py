@@ -99,10 +99,10 @@ def running(*command: str, threads: int = 0) -> Iterator[Told]:
         process.communicate()
 
 
-def once(pids: frozenset[int], done: Callable[[Snapshot], bool], *, peace: int = 0) -> Snapshot:
-    """The snapshot in which it is so, or the last one; after ``peace`` more ticks."""
+def once(pids: frozenset[int], done: Callable[[Snapshot], bool], *, peace: int = 0, alone: bool = True) -> Snapshot:
+    """The snapshot in which it is so, or the last one; after ``peace`` more ticks; alone: of no other process."""
     live = source.live()
-    interest = Interest(attached=pids, waits=pids, gil=pids)
+    interest = Interest(attached=pids if alone else None, waits=pids, gil=pids)
     try:
         until_s = time.monotonic() + DEADLINE_S
         while True:
@@ -193,6 +193,16 @@ def test_a_deadlock_between_two_processes(program: str, mode: str) -> None:
     assert {pid: chains(shot, pid) for pid in told.pids} == {key: [both] for key in told.pids}
     assert len({lock.shared for pid in told.pids for lock in locks_of(shot, pid).locks if lock.shared}) == 2
     assert len([found for found in shot.findings if found.kind == "deadlock"]) == 1
+
+
+@pytest.mark.parametrize("name", ["ab", "ba"])
+def test_a_deadlock_with_a_process_that_nobody_asked_for(program: str, name: str) -> None:
+    """Whichever of the two is looked at: the owner of what it waits for is followed, and the finding is its own."""
+    with running(program, "shared-deadlock", threads=3) as told:
+        pid, _ = told.one(name)
+        shot = once(frozenset({pid}), lambda shot: bool(chains(shot, pid)), alone=False)
+    assert chains(shot, pid) == [{told.one("ab"), told.one("ba")}]
+    assert [found.pid for found in shot.findings if found.kind == "deadlock"] == [pid]
 
 
 @pytest.mark.skipif(MACHINE != "x86_64", reason="struct pthread is known on x86-64 only")

@@ -24,6 +24,7 @@ from threadtop.waiting.watch import WaitWatch, Wanted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from threadtop.blocked import LocksSample
     from threadtop.interest import Interest
     from threadtop.sample import Sample
     from threadtop.snapshot import Snapshot
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 WATCH_DESCRIPTORS: Final = 512  # for the threads of watched processes that move
 WAIT_DESCRIPTORS: Final = 2048  # for the threads that are looked at: up to three files each
+MOST_OWNERS: Final = 8  # processes that are looked at closely because they own what others wait for
 BLOCKED_DESCRIPTORS: Final = 64  # on the memory of processes, for the length of a tick
 
 
@@ -77,6 +79,7 @@ class LiveSource:
         self._inside = inside
         self._is_folded = is_folded
         self._trends = Trends()
+        self._owners: frozenset[int] = frozenset()
         self.keep: Callable[[Moment], None] | None = None
 
     @property
@@ -87,10 +90,12 @@ class LiveSource:
     def read(self, interest: Interest) -> Snapshot:
         """One pass over /proc, with rates since the one before."""
         sample = self._sampler.sample(interest)
+        wider = interest._replace(waits=interest.waits | self._owners)
         if self._blocked is not None:
-            sample = _with_blocked(sample, self._blocked, interest)
+            sample = _with_blocked(sample, self._blocked, wider)
         if self._locks is not None:
-            sample = sample._replace(locks=self._locks.read(sample, interest))
+            sample = sample._replace(locks=self._locks.read(sample, wider))
+            self._owners = owners(sample.locks, interest.waits)
         if self._inside is not None:
             sample = _with_reads(
                 sample._replace(inside=self._inside.read(interest.asked, sample)), self._inside.take_reads()
@@ -142,6 +147,19 @@ class LiveSource:
             self._surroundings.close()
         if self._inside is not None:
             self._inside.close()
+
+
+def owners(locks: Mapping[int, LocksSample], asked: frozenset[int]) -> frozenset[int]:
+    """The other processes that own locks for which those ``asked`` for wait, and so on; a few at most.
+
+    What they wait for themselves may close a chain.
+    """
+    found = sorted(asked)
+    for pid in found:  # grows as it is walked
+        for lock in locks[pid].locks if pid in locks else ():
+            if lock.owner_pid is not None and lock.owner_pid not in found and len(found) < len(asked) + MOST_OWNERS:
+                found.append(lock.owner_pid)
+    return frozenset(found) - asked
 
 
 def _with_blocked(sample: Sample, reader: BlockedReader, interest: Interest) -> Sample:

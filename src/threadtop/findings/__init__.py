@@ -32,7 +32,7 @@ def diagnose(snapshot: Snapshot, trends: Trends | None = None, *, is_folded: boo
     if watched:
         found += _of_gils(watched, gil.idle_cores(snapshot.host), trends)
         found += gil_calm.fine_groups(watched)
-    found += locks.deadlocks(snapshot)
+    found += locks.deadlocks(snapshot, trends.close if trends else frozenset())
     if trends is not None:
         held = trends.holds(
             candidate

@@ -45,15 +45,17 @@ CONVOY_SEVERITY, CONVOY_MOST = 56.0, 75.0  # and more by how long they wait
 _LINKS: Final = 3  # of a chain that are named in a title
 
 
-def deadlocks(snapshot: Snapshot) -> list[Finding]:
-    """The closed chains that cannot open; they need not hold any longer, for they have been read twice."""
-    return [_deadlock(snapshot, one) for one in _once(snapshot, suspected=False)]
+def deadlocks(snapshot: Snapshot, close: frozenset[int] = frozenset()) -> list[Finding]:
+    """The closed chains that cannot open; they need not hold any longer, for they have been read twice.
+
+    Each is told of one process: the first in it of those that are looked at, ``close``.
+    """
+    return [_deadlock(snapshot, one) for one in _once(snapshot, close, suspected=False)]
 
 
 def candidates(snapshot: Snapshot, trends: Trends) -> Iterator[Candidate]:
     """What the rules of this family find, with how long it must have held."""
-    del trends  # locks are read only of what somebody looks at
-    for one in _once(snapshot, suspected=True):
+    for one in _once(snapshot, trends.close, suspected=True):
         yield Candidate(_circle(snapshot, one), HOLD_S, f"{one.chain}")
     for row in measures.programs(snapshot):
         if row.locks is None:
@@ -70,15 +72,21 @@ def candidates(snapshot: Snapshot, trends: Trends) -> Iterator[Candidate]:
             yield Candidate(convoy, HOLD_S)
 
 
-def _once(snapshot: Snapshot, *, suspected: bool) -> list[Deadlock]:
-    """The closed chains of all processes, each once."""
+def _once(snapshot: Snapshot, close: frozenset[int], *, suspected: bool) -> list[Deadlock]:
+    """The closed chains of all processes, each once, from the first thread on of a process that is looked at."""
     found: dict[tuple[tuple[int, int, int], ...], Deadlock] = {}
     for row in snapshot.processes.values():
         if row.locks is not None:
             for one in row.locks.suspected if suspected else row.locks.deadlocks:
                 if one.chain[0][0] in snapshot.processes:
-                    found[one.chain] = one
+                    found[one.chain] = _turned(one, close)
     return list(found.values())
+
+
+def _turned(one: Deadlock, close: frozenset[int]) -> Deadlock:
+    chain = one.chain
+    first = next((at for at, (pid, _, _) in enumerate(chain) if pid in close), 0)
+    return one._replace(chain=chain[first:] + chain[:first]) if first else one
 
 
 # -- closed chains -----------------------------------------------------------------------------
