@@ -44,6 +44,20 @@ def test_a_finding_is_told_whole(width: int) -> None:
         assert "gunicorn 4211: x^[[2J" in words
 
 
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_long_evidence_is_told_whole(width: int) -> None:
+    """A list of threads goes on below; a short figure stays in one line with its name."""
+    behind = ", ".join(f"queue-{number} ({1303 + number})" for number in range(7))
+    told = finding()._replace(
+        evidence=(("runs", "1 %"), ("stuck behind them", f"7 threads: {behind}"), ("fell", "never"))
+    )
+    block = finding_words.block(told, width)
+    assert {len(cells) for cells, _ in block} == {width}
+    assert behind in text_of(block)
+    assert any("runs 1 %" in cells for cells, _ in block)
+    assert any("fell never" in cells for cells, _ in block)
+
+
 def test_every_finding_has_a_pane() -> None:
     """The pane that shows a finding's evidence exists, whatever its kind, and only kinds that there are are named."""
     kinds = {kind for page in pages.all_pages() for kind in page.findings}

@@ -105,14 +105,23 @@ def _label(label: str) -> LineBuilder:
 
 
 def _evidence_lines(finding: Finding, width: int) -> list[Line]:
-    """The figures behind it, as many in a line as fit: a figure is not torn from its name."""
+    """The figures behind it, as many in a line as fit: a figure is not torn from its name, nor cut."""
     lines: list[Line] = []
     line, is_empty = _label("evidence"), True
-    for name, figure in finding.evidence:
-        item = LineBuilder().add(f"{text.visible(name)} ", ".").add(text.visible(figure))
+    for item in (item for figure in finding.evidence for item in _items(*figure, max(20, width - _LABEL - 1))):
         if not is_empty and line.length + _GAP + item.length > width:
             lines.append(line.line(width))
             line, is_empty = _label(""), True
         line.add(" " * (0 if is_empty else _GAP)).join(item)
         is_empty = False
     return lines if is_empty else [*lines, line.line(width)]
+
+
+def _items(name: str, figure: str, room: int) -> list[LineBuilder]:
+    """A figure with its name before it, in lines of its own where it is too long for one."""
+    name = text.visible(name)
+    parts = textwrap.wrap(f"{name} {text.visible(figure)}", room, break_on_hyphens=False)
+    if len(parts) < 2 or not parts[0].startswith(name):  # noqa: PLR2004 it fits, or the name alone does not
+        parts = [f"{name} {text.visible(figure)}"]
+    items = [LineBuilder().add(name, ".").add(parts[0][len(name) :])]
+    return [*items, *(LineBuilder().add(part.ljust(room)) for part in parts[1:])]
