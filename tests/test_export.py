@@ -10,6 +10,7 @@ import pytest
 
 from builders import NOON, host_row, process_row, snapshot, thread_row
 from threadtop import export, fields, query, text
+from threadtop.blocked import BlockedOn
 from threadtop.export import command_text
 from threadtop.procfs.parse import decode
 from threadtop.query import View
@@ -202,6 +203,18 @@ def test_hostile_names_are_valid_json() -> None:
 
 
 # -- text --------------------------------------------------------------------------------------
+
+
+def test_the_rule_that_hides_reasons() -> None:
+    """A frame says why threads have no reason: the rule, and of how many processes; not of those that have one."""
+    hidden = BlockedOn(why_not="it is another user's process")
+    one = process_row(100, thread_row(100, blocked=hidden))
+    assert "note: what its threads wait for may not be read: it is another user's process" in frame(snapshot(one))
+    other = process_row(200, thread_row(200, blocked=hidden))
+    seen = process_row(300, thread_row(300, blocked=BlockedOn("futex", why_not="no memory"), reason="futex"))
+    said = frame(snapshot(one, other, seen))
+    rule = "may not be read: it is another user's process"
+    assert [line for line in said if "note:" in line] == [f"note: what the threads of 2 processes wait for {rule}"]
 
 
 def test_a_frame() -> None:

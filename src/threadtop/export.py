@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
@@ -87,7 +88,19 @@ def summary_lines(snapshot: Snapshot) -> list[str]:
             f"own cpu {text.percent(snapshot.own_cpu_pct)} %, pass {snapshot.cost.pass_ns / 1e6:.1f} ms"
         ),
     ]
-    return [*lines, *(f"note: {note}" for note in snapshot.notes)]
+    return [*lines, *(f"note: {note}" for note in (*snapshot.notes, *_denied(snapshot)))]
+
+
+def _denied(snapshot: Snapshot) -> Iterator[str]:
+    """What hides the reasons of threads that are shown without one, and of how many processes."""
+    rules = Counter(
+        next((thread.blocked.why_not for thread in row.threads.values() if thread.blocked and not thread.reason), "")
+        for row in snapshot.processes.values()
+    )
+    del rules[""]
+    for rule, count in rules.most_common():
+        whose = "its threads" if len(snapshot.processes) == 1 else f"the threads of {text.many(count, 'process')}"
+        yield f"what {whose} wait for may not be read: {rule}"
 
 
 def cpu_words(host: HostRow) -> str:
