@@ -243,6 +243,17 @@ def test_calls_that_may_not_be_read() -> None:
 # -- on the screen -----------------------------------------------------------------------------
 
 
+async def test_a_page_on_top_does_not_end_the_look() -> None:
+    """Whoever reads what a deadlock is comes back to it: what is open below stays looked at closely."""
+    async with running(deadlocked(), size=(80, 24)) as session:
+        session.app.open_process(PID, 0, "Locks")
+        await session.settle()
+        await session.press("question_mark")
+        assert not isinstance(session.app.screen, ProcessScreen)
+        await session.take(deadlocked())
+        assert PID in session.app.feed._interest.waits
+
+
 async def test_the_pane_is_opened() -> None:
     """It asks for its process's waits, and scrolls."""
     async with running(deadlocked(), size=(80, 12)) as session:

@@ -224,12 +224,15 @@ class ThreadtopApp(Pace, Keeping):
         )
 
     def look(self) -> None:
-        """Tell the feed what is looked at; in an attached run all processes that are open are read."""
+        """Tell the feed what is looked at; in an attached run all processes that are open are read.
+
+        A page or a question on top of a screen does not end that: its findings would have to be found anew.
+        """
         attached = self.options.pids
         if attached is not None:
             attached |= {screen.pid for screen in self.screen_stack if isinstance(screen, ProcessScreen)}
-        screen = self.screen if isinstance(self.screen, (MainScreen, ProcessScreen)) else self._main
-        self.feed.look_at(screen.interest(attached))
+        below = (screen for screen in reversed(self.screen_stack) if isinstance(screen, (MainScreen, ProcessScreen)))
+        self.feed.look_at(next(below, self._main).interest(attached))
 
     def _attached_words(self) -> str:
         pids = self.options.pids
