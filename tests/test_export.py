@@ -217,6 +217,17 @@ def test_the_rule_that_hides_reasons() -> None:
     assert [line for line in said if "note:" in line] == [f"note: what the threads of 2 processes wait for {rule}"]
 
 
+def test_a_reason_is_told_whole_where_lines_are_not_cut() -> None:
+    """Into a pipe its column is as wide as the longest one; in a terminal, or where a path has no end, it is cut."""
+    long = "recv fd 12 <- 10.0.0.5:5432 (established)"
+    shot = snapshot(process_row(100, thread_row(100, reason=long), thread_row(101, reason="x" * 500)))
+    columns = ("tid", "reason", "command")
+    said = frame(shot, columns=columns)
+    assert any(line.split(maxsplit=1)[1].startswith(long) for line in said if line.startswith("    100 "))
+    assert max(map(len, said[4:])) < 150
+    assert not any(long in line for line in frame(shot, columns=columns, width=80))
+
+
 def test_a_frame() -> None:
     """Summary, a blank line, headings and rows: numbers to the right, texts to the left, COMMAND uncut."""
     columns = ("cpu_pct", "wait_pct", "vol_per_s", "state", "cpu_ns", "tid", "nice", "command")

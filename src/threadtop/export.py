@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "threadtop/1"
 _CPU_SHARES: Final = ("cpu_pct", "user_pct", "system_pct")
+_MOST_WIDE: Final = 100  # of a reason
 _DIGITS: Final = {"percent": 2, "bar": 2, "rate": 2}
 _GIL_SHARES: Final = (*("holds_pct", "wait_pct", "asleep_pct", "with_pct", "without_pct", "runq_pct", "blocked_pct"),)
 
@@ -124,7 +125,10 @@ def text_lines(snapshot: Snapshot, table: Table, width: int | None = None) -> It
 def table_lines(table: Table, width: int | None = None) -> Iterator[str]:
     """Heading and rows of a table as text; ``width`` cuts lines, None does not."""
     last = table.columns[-1] if table.columns else None
-    widths = [fields.width_of(field, width) for field in table.columns]
+    widths = [
+        _widest(field, table) if width is None and field.key == "reason" else fields.width_of(field, width)
+        for field in table.columns
+    ]
 
     def line(cells: list[str]) -> str:
         parts = [
@@ -137,6 +141,11 @@ def table_lines(table: Table, width: int | None = None) -> Iterator[str]:
     yield line([field.title for field in table.columns])
     for row in table.rows:
         yield line([cell(field, row, table, cells) for field, cells in zip(table.columns, widths, strict=True)])
+
+
+def _widest(field: Field, table: Table) -> int:
+    """Cells that a column takes whole, for output that is not cut: its own width at least, and not without end."""
+    return min(_MOST_WIDE, max([field.width, *(len(cell(field, row, table)) for row in table.rows)]))
 
 
 def iso_time(time: float) -> str:
