@@ -39,7 +39,7 @@ BAD = Finding(
     next_command="ps -eLo pid,tid,psr,cls,ni,pcpu,comm --sort=-pcpu | head -20",
 )
 FINE = BAD._replace(kind="hot-thread", title="worker is hot", severity=35.0, next_command="")
-ELSEWHERE = BAD._replace(pid=7, process="other", title="it is another's")
+ELSEWHERE = BAD._replace(pid=7, process="other", title="it is another's", tids=(7,))
 WORKER = thread_row(
     4212,
     name="worker",
@@ -95,6 +95,15 @@ def test_findings_of_others_are_theirs() -> None:
     found, source = watched(FIRST, shot(BAD, ELSEWHERE, FINE), pids=())
     assert found.found == (ELSEWHERE, BAD, FINE)
     assert source.interests[-1].waits == frozenset()
+
+
+def test_a_finding_that_names_its_threads_is_its_own_too() -> None:
+    """Told of one of several processes, as a lock of a database: whoever asks about another is told whose it is."""
+    several = ELSEWHERE._replace(kind="database-lock", tids=(7, PID))
+    through_a_thread = ELSEWHERE._replace(kind="deadlock", tids=(7, WORKER.tid))
+    assert [each.kind for each in watched(FIRST, shot(several, ELSEWHERE))[0].found] == ["database-lock"]
+    assert [each.kind for each in watched(FIRST, shot(through_a_thread))[0].found] == ["deadlock"]
+    assert "! other 7: it is another's  (exact)" in lines(shot(several))
 
 
 def test_the_newest_words_of_a_finding_count() -> None:

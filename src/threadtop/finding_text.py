@@ -1,4 +1,4 @@
-"""A finding as lines of plain text, for reports that are pasted elsewhere; pure."""
+"""A finding as lines of plain text, for reports that are pasted elsewhere, and which process it is about; pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ from threadtop.findings import PROBLEM
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from threadtop.snapshot import Finding
+    from threadtop.snapshot import Finding, ProcessRow
 
 WIDE: Final = 100  # sentences are broken at this width, and at the terminal's where that is less
 _LEAST_WIDE: Final = 20
+
+
+def belongs_to(finding: Finding, process: ProcessRow) -> bool:
+    """Whether it is about this process: its own, or one of several that names threads of it."""
+    if (finding.pid, finding.start_ticks) == (process.pid, process.start_ticks):
+        return True
+    return any(tid == process.pid or tid in process.threads for tid in finding.tids)
 
 
 def finding_lines(found: Finding, width: int, whose: str = "") -> Iterator[str]:

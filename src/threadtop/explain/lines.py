@@ -43,8 +43,8 @@ def _lines(watched: Watched, width: int) -> Iterator[str]:
         yield _machine(watched)
     for found in watched.found:
         yield ""
-        several = len(watched.processes) != 1
-        whose = f"{found.process} {found.pid}: " if several else ""
+        is_known = [row.pid for row in watched.processes] == [found.pid]
+        whose = "" if is_known else f"{found.process} {found.pid}: "
         over = "no longer: " if identity(found) in watched.gone else ""
         yield from finding_lines(found, width, over + whose)
     yield ""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from threadtop import targets
 from threadtop.errors import UsageError
+from threadtop.finding_text import belongs_to
 from threadtop.interest import Interest
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class _Reading:
         self.snapshot = snapshot
         self.readings += 1
         for found in snapshot.findings:
-            if not self._pids or found.pid in self._pids:
+            if not self._pids or any(belongs_to(found, row) for row in _rows(snapshot, alive)):
                 before = self._seen.get(identity(found), (0, found))
                 self._seen[identity(found)] = (before[0] + 1, found)
         return True

@@ -14,7 +14,7 @@ from threadtop.tui.worst import GRADES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from threadtop.snapshot import Finding, ProcessRow
+    from threadtop.snapshot import Finding
     from threadtop.tui.paint import Line
 
 INDENT: Final = 6
@@ -58,11 +58,6 @@ def identity(finding: Finding) -> tuple[str, int, int]:
 def named(findings: Iterable[Finding]) -> frozenset[tuple[int, int]]:
     """The threads (pid, tid) that problems name."""
     return frozenset((one.pid, tid) for one in findings if one.severity >= PROBLEM for tid in one.tids)
-
-
-def belongs_to(finding: Finding, process: ProcessRow) -> bool:
-    """Whether it is about this process: its own, or one that names its pid among several."""
-    return (finding.pid, finding.start_ticks) == (process.pid, process.start_ticks) or process.pid in finding.tids
 
 
 def finding_lines(findings: Iterable[Finding], width: int) -> list[Line]:

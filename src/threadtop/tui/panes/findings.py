@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from threadtop import finding_text
 from threadtop.interest import STATUS, WCHAN
-from threadtop.tui import finding_words
 from threadtop.tui.findings_list import FindingsList
 from threadtop.tui.panes.pane import Opened, Pane
 
@@ -25,7 +25,7 @@ class FindingsPane(FindingsList, Pane):
 
     def open(self, opened: Opened) -> None:
         """Show the process."""
-        self.show([one for one in opened.snapshot.findings if finding_words.belongs_to(one, opened.process)])
+        self.show([one for one in opened.snapshot.findings if finding_text.belongs_to(one, opened.process)])
 
     def interest(self, interest: Interest, pid: int) -> Interest:
         """What the rules look at: switches and what its threads are blocked on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from threadtop import query, stacks, text
+from threadtop import finding_text, query, stacks, text
 from threadtop.findings.gil_calm import WORKER_CPU_PCT
 from threadtop.interest import STATUS
 from threadtop.sample import ENDED
@@ -200,7 +200,7 @@ class GilPane(Pager, Pane):
         found = [
             finding
             for finding in self._opened.snapshot.findings
-            if finding_words.belongs_to(finding, process) and finding_words.pane_of(finding) == self.NAME
+            if finding_text.belongs_to(finding, process) and finding_words.pane_of(finding) == self.NAME
         ]
         # Blank lines set the parts apart where they take the room of nothing else.
         gap = [paint.blank(width)] if height >= _ROOMY else []

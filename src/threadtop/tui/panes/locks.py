@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Final
 
-from threadtop import text, waits
+from threadtop import finding_text, text, waits
 from threadtop.findings import lock_figures
 from threadtop.interest import STATUS, WCHAN
 from threadtop.tui import finding_words, paint
@@ -87,7 +87,7 @@ def locks_lines(snapshot: Snapshot, process: ProcessRow, width: int, *, has_ende
     found = [
         finding
         for finding in snapshot.findings
-        if finding.kind in _FAMILY and (finding.pid, finding.start_ticks) == (process.pid, process.start_ticks)
+        if finding.kind in _FAMILY and finding_text.belongs_to(finding, process)
     ]
     if found:
         lines += [paint.blank(width), *finding_words.finding_lines(found, width)]
