@@ -243,7 +243,7 @@ def snapshot(*processes: ProcessRow, **shown: object) -> Snapshot:
         "time": NOON,
         "interval_s": 1.0,
         "host": _HOST_ROW,
-        "totals": rates._totals(processes),
+        "totals": rates.totals(processes),
         "processes": {process.pid: process for process in processes},
         "gone": (),
         "cost": COST,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from builders import NOON, RATES, host_row, process_row, snapshot, thread_row
 from threadtop import waits
 from threadtop.blocked import BlockedOn
-from threadtop.rates import _totals
+from threadtop.rates import totals
 from threadtop.sample import Cost
 from threadtop.snapshot import CgroupRow, CpuShare
 
@@ -329,7 +329,7 @@ def without(shot: Snapshot, *pids: int) -> Snapshot:
     """The snapshot after these processes have ended."""
     kept = {pid: row for pid, row in shot.processes.items() if pid not in pids}
     gone = tuple(_ended(row) for pid, row in shot.processes.items() if pid in pids)
-    changed = {"processes": kept, "gone": gone, "time": shot.time + 1, "totals": _totals(kept.values())}
+    changed = {"processes": kept, "gone": gone, "time": shot.time + 1, "totals": totals(kept.values())}
     return shot._replace(**changed)
 
 
@@ -337,14 +337,14 @@ def lacking(shot: Snapshot, *pids: int) -> Snapshot:
     """The snapshot of a machine on which these processes never were."""
     kept = {pid: row for pid, row in shot.processes.items() if pid not in pids}
     gone = tuple(row for row in shot.gone if row.pid not in pids)
-    return shot._replace(processes=kept, gone=gone, totals=_totals(kept.values()))
+    return shot._replace(processes=kept, gone=gone, totals=totals(kept.values()))
 
 
 def only(shot: Snapshot, *pids: int) -> Snapshot:
     """The snapshot of a pass that is attached to these processes."""
     kept = {pid: row for pid, row in shot.processes.items() if pid in pids}
     gone = tuple(row for row in shot.gone if row.pid in pids)
-    return shot._replace(processes=kept, gone=gone, totals=_totals(kept.values()))
+    return shot._replace(processes=kept, gone=gone, totals=totals(kept.values()))
 
 
 def with_thread(shot: Snapshot, tid: int, **changed: object) -> Snapshot:

@@ -254,6 +254,20 @@ async def test_a_page_on_top_does_not_end_the_look() -> None:
         assert PID in session.app.feed._interest.waits
 
 
+async def test_an_attached_run_reads_the_owner_of_a_lock() -> None:
+    """Of another process, which the list does not show: what that waits for may close a chain."""
+    here = locked(locks(lock(FIRST, 700, wait(AB), owner_pid=700)))
+    async with running(shot(here), pids=frozenset({PID})) as session:
+        assert session.app.feed._interest.attached == {PID, 700}
+        there = here._replace(pid=700, process="peer", threads={700: thread(700)}, locks=None)
+        await session.take(shot(here, there))
+        assert {row.pid for row in session.rows} == {PID}
+        assert session.app.feed._interest.waits == {PID}
+        assert "5 threads" in session.lines()[0]
+        await session.take(shot(locked(locks())))
+        assert session.app.feed._interest.attached == {PID}
+
+
 async def test_the_pane_is_opened() -> None:
     """It asks for its process's waits, and scrolls."""
     async with running(deadlocked(), size=(80, 12)) as session:

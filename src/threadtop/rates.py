@@ -61,7 +61,7 @@ def snapshot(before: Sample | None, now: Sample, last: Snapshot | None = None) -
         time=now.time,
         interval_s=interval_ns / SECOND_NS if interval_ns else None,
         host=_host_row(now.host, before.host if before else None, now.time, interval_ns),
-        totals=_totals(rows.values()),
+        totals=totals(rows.values()),
         processes=rows,
         gone=gone,
         cost=now.cost,
@@ -274,7 +274,8 @@ def _sum_ns(threads: Iterable[ThreadSample]) -> int | None:
     return sum(known) if known else None
 
 
-def _totals(rows: Iterable[ProcessRow]) -> Totals:
+def totals(rows: Iterable[ProcessRow]) -> Totals:
+    """What these processes come to together."""
     processes = threads = waiting = 0
     waiting_pct = 0.0
     vol: float | None = None

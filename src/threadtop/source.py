@@ -117,7 +117,8 @@ class LiveSource:
         """With what the numbers say, and the circumstances that the rules want to know for that."""
         if self._surroundings is not None:
             snapshot = snapshot._replace(circumstances=self._surroundings.read(wanted(snapshot)))
-        self._trends.add(snapshot, interest.waits | (interest.attached or frozenset()))
+        asked = interest.waits | ((interest.attached or frozenset()) - self._owners)
+        self._trends.add(snapshot, asked)
         return snapshot._replace(findings=findings.diagnose(snapshot, self._trends, is_folded=self._is_folded))
 
     def _follow(self, watch: Watch, interest: Interest, raw: Snapshot) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.widgets import Input
 
-from threadtop import config, pages, text
+from threadtop import config, pages, rates, text
 from threadtop.cli import THEMES, Options
 from threadtop.errors import ThreadtopError
 from threadtop.export import iso_time
@@ -217,14 +217,16 @@ class ThreadtopApp(Pace, Keeping):
         pids = self.options.pids
         if pids is None or (snapshot.processes.keys() <= pids and {row.pid for row in snapshot.gone} <= pids):
             return snapshot
+        processes = {pid: row for pid, row in snapshot.processes.items() if pid in pids}
         return snapshot._replace(
-            processes={pid: row for pid, row in snapshot.processes.items() if pid in pids},
+            processes=processes,
+            totals=rates.totals(processes.values()),
             gone=tuple(row for row in snapshot.gone if row.pid in pids),
             findings=tuple(found for found in snapshot.findings if found.pid in pids),
         )
 
     def look(self) -> None:
-        """Tell the feed what is looked at; in an attached run all processes that are open are read.
+        """Tell the feed what is looked at; in an attached run those that are open and owners of locks are read, too.
 
         A page or a question on top of a screen does not end that: its findings would have to be found anew.
         """
@@ -232,7 +234,16 @@ class ThreadtopApp(Pace, Keeping):
         if attached is not None:
             attached |= {screen.pid for screen in self.screen_stack if isinstance(screen, ProcessScreen)}
         below = (screen for screen in reversed(self.screen_stack) if isinstance(screen, (MainScreen, ProcessScreen)))
-        self.feed.look_at(next(below, self._main).interest(attached))
+        interest = next(below, self._main).interest(attached)
+        if interest.attached is not None:
+            interest = interest._replace(attached=interest.attached | self._owners())
+        self.feed.look_at(interest)
+
+    def _owners(self) -> set[int]:
+        """The processes that own a lock for which a thread waits: what they wait for may close a chain."""
+        rows = self.snapshot.processes.values() if self.snapshot is not None else ()
+        locks = [lock for row in rows if row.locks is not None for lock in row.locks.locks]
+        return {lock.owner_pid for lock in locks if lock.owner_pid is not None}
 
     def _attached_words(self) -> str:
         pids = self.options.pids
