@@ -50,12 +50,13 @@ class Python(NamedTuple):
 def _candidates() -> Iterator[str]:
     yield sys.executable
     yield from filter(None, os.environ.get("THREADTOP_PYTHONS", "").split(":"))
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     for minor in MINORS:
         for name in (f"python3.{minor}", f"python3.{minor}t"):
             program = shutil.which(name)
-            if program is not None:
+            # pyenv's shims are slow scripts, and what they start is below.
+            if program is not None and not Path(program).is_relative_to(root / "shims"):
                 yield program
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     yield from map(str, sorted(root.glob("versions/3*/bin/python3")))
 
 
