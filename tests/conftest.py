@@ -15,9 +15,14 @@ sys.dont_write_bytecode = False
 
 
 def pytest_configure() -> None:
-    """A shell that starts the tests in the background has them ignore Ctrl+C, and what they start would, too."""
+    """A shell that starts the tests in the background has them ignore Ctrl+C, and what they start would, too.
+
+    So it is with nohup and SIGHUP; there what catches it does nothing, and is not handed on.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
