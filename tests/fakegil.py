@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import struct
+from bisect import bisect_right, insort
 from typing import TYPE_CHECKING
 
 from threadtop.errors import GoneError
@@ -50,6 +51,7 @@ class FakeMemory:
     def __init__(self) -> None:
         """Nothing mapped."""
         self.segments: dict[int, bytearray] = {}
+        self._starts: list[int] = []
         self.reads = 0
         self.is_gone = False
         self.is_closed = False
@@ -60,11 +62,15 @@ class FakeMemory:
 
     def map(self, address: int, size: int) -> None:
         """Map so many zeros."""
+        if address not in self.segments:
+            insort(self._starts, address)
         self.segments[address] = bytearray(size)
 
     def _place(self, address: int, size: int) -> tuple[bytearray, int]:
-        for start, segment in self.segments.items():
-            if start <= address and address + size <= start + len(segment):
+        for at in range(bisect_right(self._starts, address) - 1, -1, -1):  # mostly it is the first: few overlap
+            start = self._starts[at]
+            segment = self.segments.get(start, bytearray())  # a test may have taken it away
+            if address + size <= start + len(segment):
                 return segment, address - start
         raise BadAddressError
 

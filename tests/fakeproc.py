@@ -217,7 +217,9 @@ class FakeProc:
         _write(f"{self.root}/{pid}/cmdline", process.cmdline)
         os.symlink("/bin/fake", f"{self.root}/{pid}/exe")
         for tid in range(pid, pid + threads):
-            self.spawn(pid, tid, name)
+            self._spawn(pid, tid, name)
+        if threads:
+            self.set_last_pid(pid + threads - 1)
         return process
 
     def kill(self, pid: int) -> None:
@@ -236,6 +238,10 @@ class FakeProc:
 
     def spawn(self, pid: int, tid: int, name: bytes = b"fake") -> FakeThread:
         """Start a thread."""
+        self.set_last_pid(tid)
+        return self._spawn(pid, tid, name)
+
+    def _spawn(self, pid: int, tid: int, name: bytes) -> FakeThread:
         process = self.processes[pid]
         folder = f"{self.root}/{pid}/task/{tid}"
         self._start_ticks += 1
@@ -244,7 +250,6 @@ class FakeProc:
             thread.wchan = b"0"
         process.threads[tid] = thread
         os.mkdir(folder)
-        self.set_last_pid(tid)
         self.write(thread)
         _write(f"{folder}/wchan", thread.wchan)
         return thread

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -177,6 +178,7 @@ _PALETTES: Final[dict[str, dict[str, str]]] = {
 }
 _BACKGROUNDS: Final = {"dark": _DARK_BACKGROUND, "blue-yellow": "#101418"}
 _SELECTIONS: Final = {"dark": "on #2f4361", "blue-yellow": "on #2a3f5c"}
+_RUNS: Final = re.compile(r"(.)\1*", re.DOTALL)  # of one role
 
 
 class Palette:
@@ -206,13 +208,8 @@ class Palette:
     def strip(self, line: Line) -> Strip:
         """A Line as Textual's Strip."""
         cells, roles = line
-        segments: list[Segment] = []
-        start = 0
-        for end in range(1, len(roles) + 1):
-            if end == len(roles) or roles[end] != roles[start]:
-                segments.append(Segment(plain(cells[start:end]), self.styles[roles[start]]))
-                start = end
-        return Strip(segments, len(cells))
+        runs = ((run[1], *run.span()) for run in _RUNS.finditer(roles))
+        return Strip([Segment(plain(cells[start:end]), self.styles[role]) for role, start, end in runs], len(cells))
 
 
 def textual_theme(name: str) -> Theme:
