@@ -20,6 +20,7 @@ from threadtop.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 THREADTOP = (sys.executable, "-m", "threadtop")
 SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
@@ -186,13 +187,20 @@ def test_command_keeps_the_limits_of_the_user() -> None:
     assert done.stderr.splitlines()[0] == "200"
 
 
-def test_command_that_ends_during_batch() -> None:
+def test_command_that_ends_during_batch(tmp_path: Path) -> None:
     """When the command ends the frames end, standard error says how, and what was shown was shown."""
-    code = "import time; time.sleep(1); raise SystemExit(3)"
-    done = run("-b", "-d", "0.1", "--", sys.executable, "-c", code)
-    assert done.returncode == 0
-    assert "%CPU" in done.stdout
-    [line] = done.stderr.splitlines()
+    os.mkfifo(tmp_path / "over")
+    code = "import sys; open(sys.argv[1]).read(); raise SystemExit(3)"
+    arguments = ["-b", "-d", "0.1", "--", sys.executable, "-c", code, str(tmp_path / "over")]
+    # Without a buffer: what is read line by line, and what is left at the end, is all of it.
+    with subprocess.Popen([*THREADTOP, *arguments], bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as batch:
+        assert batch.stdout is not None
+        assert batch.stdout.readline().startswith(b"threadtop ")
+        (tmp_path / "over").write_bytes(b"")  # waits until the command reads
+        shown, errors = batch.communicate(timeout=60)
+    assert batch.returncode == 0
+    assert b"%CPU" in shown
+    [line] = errors.decode().splitlines()
     assert line.startswith("threadtop: process ")
     assert line.endswith(" has ended (exit status 3)")
 

@@ -69,8 +69,8 @@ def test_descriptors_come_in_parts(reader: ProcReader, many: list[int]) -> None:
 def test_threads_that_come_and_go_are_counted(reader: ProcReader) -> None:
     """Between readings: how many began, how many ended, the most at once."""
     made = overview.OverviewReader(reader)
-    for at_s, tids in ((1.0, (1, 2)), (2.0, (2, 3, 4)), (3.0, (4,))):
-        coming = made.read(Asked("overview", ME), shot(*tids, at_s=at_s)).coming
+    for at_s, tids in ((1.0, (1, 2)), (2.0, (2, 3, 4)), (3.0, (4,))):  # added to ours, which is small in a container
+        coming = made.read(Asked("overview", ME), shot(*(ME + tid for tid in tids), at_s=at_s)).coming
     assert coming == overview.Coming(peak=4, created=2, ended=3, seconds=2.0)
 
 
