@@ -20,10 +20,8 @@ from threadtop.feed import Feed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.alone,
-]  # what it takes while nothing is sent is compared: nothing else is to run then
+pytestmark = pytest.mark.live
+measures = pytest.mark.alone  # what it takes while nothing is sent is compared: nothing else is to run then
 JOBS = Path(__file__).parent / "programs" / "jobs.py"
 CTRL_L, CTRL_Z = "\x0c", "\x1a"
 MOST_CPU_S = 2.0  # of a run that ends at once; one that spins takes more
@@ -79,7 +77,7 @@ def test_suspend_and_resize(tmp_path: Path, size: tuple[int, int]) -> None:
         suspended(run)
         run.resize(*size)
         run.send("fg\n")
-        run.wait(lambda: run.modes()[1049], "the screen again")
+        run.wait(lambda: run.modes()[1049] and run.attributes_now() != run.attributes, "the screen again")
         run.press("Z")
         run.check_screen()
         run.send("q")
@@ -128,6 +126,7 @@ def test_stopped_from_outside(tmp_path: Path) -> None:
         assert not {number for number, is_set in run.modes().items() if is_set} - {25, 7}
 
 
+@measures
 @pytest.mark.parametrize("is_ignored", [False, True], ids=["hangup", "nohup"])
 @pytest.mark.parametrize("keys", ["", "Z", "/"], ids=["rows", "paused", "search"])
 def test_terminal_vanishes(tmp_path: Path, keys: str, *, is_ignored: bool) -> None:
@@ -152,6 +151,7 @@ def stall(run: PtyRun) -> None:
     run.settle(reads=False)
 
 
+@measures
 def test_stalled_link(tmp_path: Path) -> None:
     """While the link stalls nothing blocks or grows; then the header says so, keys work and the screen is right."""
     with running(tmp_path, "-d", "0.3") as run:
@@ -171,6 +171,7 @@ def test_stalled_link(tmp_path: Path) -> None:
         run.wait(lambda: "link is slow" not in run.text, "quick again")
 
 
+@measures
 def test_stalled_and_paused(tmp_path: Path) -> None:
     """What was skipped on a stalled link is painted when it takes frames again, without a tick."""
     with running(tmp_path) as run:
@@ -184,6 +185,7 @@ def test_stalled_and_paused(tmp_path: Path) -> None:
         run.check_screen()
 
 
+@measures
 @pytest.mark.parametrize(("key", "code"), [("q", 0), ("", 143)], ids=["q", "signal"])
 def test_end_while_stalled(tmp_path: Path, key: str, code: int) -> None:
     """It ends although nobody reads; a link that wakes up then is told to leave the screen."""
