@@ -144,6 +144,15 @@ def test_what_has_ended_has_no_figures() -> None:
         assert (memory[key].shown, memory[key].value) == ("-", None)
 
 
+def test_its_memory_is_the_sum_of_its_parts() -> None:
+    """Resident memory is that of status, as its parts and its peak are; that of stat is behind."""
+    status = {"VmRSS": "102400 kB", "VmHWM": "102400 kB", "RssAnon": "40960 kB", "RssFile": "61440 kB"}
+    assert entries("memory", status=status)["rss_bytes"].value == 100 * MIB
+    assert (
+        entries("memory", status={})["rss_bytes"].value == scripted.ticks(1)[0].processes[scripted.GUNICORN].rss_bytes
+    )
+
+
 @pytest.mark.parametrize("root", ["/", "/srv/jail"])
 def test_its_root(root: str) -> None:
     """It is there whichever it is."""

@@ -131,7 +131,8 @@ def _kib(status: Mapping[str, str], name: str) -> int | None:
 def _memory(subject: Subject, facts: OverviewFacts) -> Iterator[Entry]:
     status, usage = facts.status, facts.usage
     peak = _kib(status, "VmHWM")
-    rss = subject.process.rss_bytes or _kib(facts.status, "VmRSS")  # a main thread that has ended has none
+    # That of stat is behind by what each CPU has yet to add; a process of the kernel or a zombie has none in status.
+    rss = _kib(status, "VmRSS") or subject.process.rss_bytes or None
     vsize = subject.process.vsize_bytes or _kib(facts.status, "VmSize")
     at_most = f"at most {text.size(peak)} so far" if peak else ""
     yield Entry("rss_bytes", text.size(rss), rss, at_most, role="b", more={"peak_bytes": peak})

@@ -116,7 +116,7 @@ TERMS: Final = by_key(
         "rss_bytes",
         "resident",
         "Its memory in RAM (RSS). Shared pages count in each process that has them.",
-        "/proc/PID/stat field 24; status VmHWM",
+        "/proc/PID/status VmRSS, VmHWM",
     ),
     Term(
         "pss_bytes",
