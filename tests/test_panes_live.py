@@ -241,6 +241,8 @@ DENIED = {
     "memory": {"syscall", "maps"},
     "signals": {"timers", "fd"},
     "environment": {"environ"},
+    "threads": {"syscall", "wchan"},
+    "findings": {"syscall", "wchan"},
 }
 
 

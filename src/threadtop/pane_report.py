@@ -15,7 +15,7 @@ from threadtop.finding_text import WIDE, finding_lines
 from threadtop.inside.asked import Asked
 from threadtop.interest import ALL_NEEDS, Interest
 from threadtop.query import View
-from threadtop.sheets import document, render
+from threadtop.sheets import document, list_denials, render
 from threadtop.sheets.sheet import Subject
 from threadtop.sheets.stacks import PYTHON, StacksFacts
 
@@ -149,7 +149,8 @@ def _document(snapshot: Snapshot, process: ProcessRow, kind: Kind | None, tid: i
     whole = export.document(alone, query.table(alone, options.view(View())))
     pane = options.pane or ""
     rows = whole["findings"] if pane == FINDINGS else [one for row in whole["processes"] for one in row["threads"]]
-    return {**document.head(alone, pane, process), pane: rows, "notes": whole["notes"], "denied": []}
+    denied = [denial._asdict() for denial in list_denials.denials(process)]
+    return {**document.head(alone, pane, process), pane: rows, "notes": whole["notes"], "denied": denied}
 
 
 def _alone(snapshot: Snapshot, process: ProcessRow) -> Snapshot:
@@ -165,7 +166,12 @@ def _lines(snapshot: Snapshot, process: ProcessRow, kind: Kind | None, tid: int,
         sheet = kind.make(subject)
         yield from render.lines(sheet, kind.terms, width or _WIDE)
         return
-    alone = _alone(snapshot, process)
+    yield from _listed(_alone(snapshot, process), options, width)
+    yield from render.denial_lines(list_denials.denials(process), width or _WIDE)
+
+
+def _listed(alone: Snapshot, options: Options, width: int | None) -> Iterator[str]:
+    """The panes that are lists of rows."""
     if options.pane == FINDINGS:
         for found in alone.findings:
             yield from (text.plain(line) for line in finding_lines(found, min(width or WIDE, WIDE)))

@@ -106,6 +106,13 @@ def lines(sheet: Sheet, terms: Mapping[str, Term], width: int) -> Iterator[str]:
         yield text.plain(text.fit(cells, width) if len(cells) > width else cells).rstrip()
 
 
+def denial_lines(denials: Sequence[Denial], width: int) -> Iterator[str]:
+    """What may not be read as plain text, for panes that are no sheets: nothing where all may be."""
+    if denials:
+        yield ""
+        yield from (text.plain(row.cells).rstrip() for row in _denials(denials, width))
+
+
 def _section(section: Section, terms: Mapping[str, Term], width: int) -> Iterator[Row | _Lazy]:
     if section.title:
         yield Row(((f" {section.title}", "t"),))

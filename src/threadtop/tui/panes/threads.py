@@ -9,7 +9,7 @@ from threadtop import fields, query, text
 from threadtop.fields import BY_KEY, GIL_COLUMNS, Field
 from threadtop.history import TICKS
 from threadtop.query import View
-from threadtop.snapshot import GroupRow
+from threadtop.snapshot import GroupRow, ThreadRow
 from threadtop.tui import finding_words
 from threadtop.tui.grid import Grid
 from threadtop.tui.panes.pane import Opened, Pane
@@ -53,6 +53,12 @@ _SPARKS: Final = (
     ("wait_pct", "WAIT", 100.0),
     ("switches_per_s", "SWITCHES", None),
 )
+
+
+def _no_reason(row: ThreadRow) -> str:
+    """Why it is not known what a thread waits for."""
+    rule = row.blocked.why_not if row.blocked is not None else ""
+    return f"{text.UNKNOWN} {text.visible(rule)}".rstrip()
 
 
 def _spark_field(series: str, title: str, width: int) -> Field:
@@ -143,6 +149,8 @@ class ThreadsPane(Grid, Pane):
         if not field.key.startswith("history."):
             if field.key == "command":
                 return text.visible(row.name)
+            if field.key == "reason" and isinstance(row, ThreadRow) and not row.reason:
+                return _no_reason(row)
             return super().cell(field, row, table)
         if self._opened is None or isinstance(row, GroupRow):
             return ""
