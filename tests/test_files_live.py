@@ -91,7 +91,7 @@ def told() -> Iterator[Told]:
         ("signalfd", "signalfd", "rw", "USR1 TERM"),
         ("inotify", "inotify", "r", "1 watch"),
         ("file", "file", "rw", "FOLDER/data"),
-        ("log", "file", "w", "FOLDER/log (flock write)"),
+        ("log", "file", "w", "FOLDER/log"),
         ("deleted", "file", "rw", "FOLDER/gone (deleted)"),
         ("named so", "file", "rw", "FOLDER/kept (deleted)"),
         ("directory", "directory", "r", "FOLDER"),
@@ -110,6 +110,14 @@ def test_one_of_everything(told: Told, name: str, kind: str, mode: str | None, t
     """Kind, mode and target as the program opened it."""
     row = told.row(name)
     assert (row["kind"], row["mode"], told.target(name)) == (kind, mode, target)
+
+
+def test_a_path_and_what_is_said_of_it(told: Told) -> None:
+    """Locks, the lost name and the size are fields of their own: as the kernel has them, of memfds, too."""
+    assert [told.row(name)["locks"] for name in ("log", "file")] == [["flock write"], []]
+    assert [told.row(name)["is_deleted"] for name in ("deleted", "named so", "memfd")] == [True, False, False]
+    for name in ("memfd", "file", "deleted"):
+        assert told.row(name)["size_bytes"] == os.stat(f"/proc/{told.pid}/fd/{told.opened[name]}").st_size
 
 
 def test_the_parts_of_targets(told: Told) -> None:

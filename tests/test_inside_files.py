@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -107,6 +108,14 @@ def test_a_file_server_is_not_asked(fake: Fake, tmp_path: Path) -> None:
     facts = fake.read()
     assert [one.kind for one in facts.page] == ["file", "directory", "file"]
     assert fake.files.reads["fd stat"] == 0
+
+
+def test_memory_has_a_size(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of a memfd is asked for: it is no path, but a file."""
+    monkeypatch.setattr(fake.files, "descriptor_stat", lambda _pid, fd: SimpleNamespace(st_size=fd * 1000))
+    fake.open(5, "/memfd:x (deleted)")
+    fake.open(6, "anon_inode:[eventfd]")
+    assert [one.size_bytes for one in fake.read().page] == [5000, None]
 
 
 def test_deleted_files(fake: Fake, tmp_path: Path) -> None:

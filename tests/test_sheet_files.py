@@ -259,6 +259,24 @@ def test_the_parts_of_a_target() -> None:
     ]  # fmt: skip
 
 
+def test_a_path_is_told_alone() -> None:
+    """In JSON a target is what it is open on; locks, and that its name is gone, are fields beside it."""
+    page = (
+        Descriptor(3, "file", "/x", Info(0, 2, locks=("flock write",))),
+        Descriptor(4, "file", "/y (deleted)", BOTH),
+        Descriptor(5, "file", "/z (deleted)", BOTH, is_deleted=True),
+    )
+    table = files.sheet(subject(FilesFacts(3, "64", "64", page=page))).sections[-1].table
+    assert table is not None
+    keys = ("target", "locks", "is_deleted")
+    assert [tuple(row[key] for key in keys) for row in table.data] == [  # type: ignore[union-attr,index]
+        ("/x", ["flock write"], False),
+        ("/y (deleted)", [], False),
+        ("/z (deleted)", [], True),
+    ]
+    assert table.records[0].cells[2] == "/x (flock write)"
+
+
 def test_what_has_no_position() -> None:
     """A socket has none, and what could not be read is not known: no zeros."""
     page = (Descriptor(3, "socket", "socket:[1]", BOTH), Descriptor(4, "file", "/x"))

@@ -205,6 +205,30 @@ def test_a_kernel_thread() -> None:
     assert entries(sheet(Subject(snapshot(row), row, one, TID)), "now")["call"].shown.endswith("makes no calls")
 
 
+def test_a_kernel_thread_at_rest_has_no_work() -> None:
+    """It is in no poll."""
+    share = TimeShare(0, 0, 0, (("poll", 100.0),), 1, is_whole=True)
+    for kernel, words in ((True, "without work 100.0 %"), (False, "idle in poll 100.0 %")):
+        shown = entries(made(None, thread_row(TID, sampled=share), kernel=kernel), "times")
+        assert shown["blocked"].shown == words
+
+
+def test_sums_and_places_are_data_too() -> None:
+    """What a note says in words is there for those who read none; what is not known is None."""
+    stack = StackRegion(0x10000, 0x30000, 0x100, "[stack]", 8 << 20)
+    status = {"voluntary_ctxt_switches": "7", "nonvoluntary_ctxt_switches": "1200"}
+    shown = made(facts(status=status, sched={"se.nr_migrations": "5"}, stack=stack))
+    switches, moved = entries(shown, "switches"), entries(shown, "scheduling")["migrations_per_s"]
+    assert (switches["vol_per_s"].more, switches["vol_per_s"].note) == ({"vol_switches": 7}, "7 in all")
+    assert (switches["invol_per_s"].more, switches["invol_per_s"].note) == ({"invol_switches": 1200}, "1,200 in all")
+    assert (moved.more, moved.note) == ({"migrations": 5}, "5 in all")
+    region = {"start": 0x10000, "end": 0x30000, "most_bytes": 8 << 20, "name": "[stack]"}
+    assert entries(shown, "stack")["stack_bytes"].more == {"stack_region": region}
+    shown = made(facts(status={}, sched={}))
+    assert entries(shown, "switches")["vol_per_s"].more == {"vol_switches": None}
+    assert entries(shown, "scheduling")["migrations_per_s"].more == {"migrations": None}
+
+
 def test_what_is_denied_is_not_known() -> None:
     """Another user's thread: `-` and None, never 0; the rule is told once, at the end."""
     denied = (Denial("syscall", "it is another user's process", "run threadtop as root"),)

@@ -198,6 +198,7 @@ def test_its_stack(program: Program) -> None:
     ]
     ((first, last),) = holding
     assert shown["stack_bytes"] == int(last, 16) - int(first, 16)
+    assert (shown["stack_region"]["start"], shown["stack_region"]["end"]) == (int(first, 16), int(last, 16))
     smaps = Path(f"/proc/{program.pid}/smaps").read_text(encoding="utf-8").partition(f"\n{first}-{last} ")[2]
     (resident,), (swapped,) = (re.findall(rf"^{key}: +(\d+) kB", smaps, re.MULTILINE)[:1] for key in ("Rss", "Swap"))
     assert shown["stack_touched_bytes"] == (int(resident) + int(swapped)) * 1024 > 0
@@ -228,7 +229,11 @@ def test_how_it_is_scheduled(program: Program) -> None:
     assert shown["signals"] == {"signals_pending": ["USR1"], "signals_blocked": ["USR1", "RTMIN+3"]}
     assert f"SigPnd:\t{1 << 9:016x}" in status
     moves = Path(f"/proc/{program.pid}/task/{tid}/sched").read_text(encoding="utf-8")
-    assert re.search(r"nr_migrations\s+:\s+\d+", moves)
+    (moved,) = re.findall(r"nr_migrations\s+:\s+(\d+)", moves)
+    assert scheduling["migrations"] == int(moved)
+    for key, name in (("vol_switches", "voluntary"), ("invol_switches", "nonvoluntary")):
+        (switched,) = re.findall(rf"^{name}_ctxt_switches:\t(\d+)", status, re.MULTILINE)
+        assert shown["switches"][key] == int(switched)
     assert scheduling["migrations_per_s"] == 0.0
     assert shown["switches"]["vol_per_s"] == 0.0
 

@@ -39,6 +39,7 @@ _CENSUS_PART, _HOLDERS_PART = 0.25, 0.6  # of it: until then all descriptors are
 _PUT_OFF: Final = -1
 _TTYS: Final = frozenset((4, 5, *range(136, 144), 166, 188, 204, 229))  # Documentation/admin-guide/devices.txt
 _LIMIT: Final = "Max open files"
+_IN_MEMORY: Final = frozenset({"memfd", "shared memory"})  # they have a size, and no server to wait for
 
 
 class Descriptor(NamedTuple):
@@ -230,11 +231,12 @@ class FilesReader:
             kind = fdinfo.kind_of(link)
             info = self._info(where, fd, link)
             inode = self._inode(where, fd, info) if kind is None else None
+            size = self._reader.descriptor_stat(where, fd).st_size if kind in _IN_MEMORY else None
         except (GoneError, DeniedError, ThreadtopError, OSError):
             return None
         flags = fdinfo.flag_names(info.flags, self._machine) if info is not None else ()
         if inode is None:
-            return Descriptor(fd, kind or "file", link, info, flags)
+            return Descriptor(fd, kind or "file", link, info, flags, size)
         is_deleted = fdinfo.is_deleted(link) and inode.is_unlinked is not False
         return Descriptor(fd, inode.kind, link, info, flags, inode.size_bytes, inode.held_bytes, is_deleted)
 

@@ -56,8 +56,24 @@ _MORE: Final = {
         "user_s": share("CPU seconds in its own code"),
         "system_s": share("CPU seconds in the kernel"),
     },
-    "thread": _SPLIT,
+    "thread": {
+        **_SPLIT,
+        "migrations": value("integer?", "how often it was moved in all", minimum=0),
+        "vol_switches": value("integer?", "voluntary switches in all", minimum=0),
+        "invol_switches": value("integer?", "involuntary switches in all", minimum=0),
+        "stack_region": record(
+            "the mapping that its stack is in",
+            {
+                "start": value("integer", "its lowest address", minimum=0),
+                "end": value("integer", "the address behind it", minimum=0),
+                "most_bytes": value("integer?", "how long it may become; null where it does not grow", minimum=0),
+                "name": said("its name; null has none"),
+            },
+        ),
+    },
     "files": {
+        "locks": several(value("string", "a lock or lease"), "what it holds of these"),
+        "is_deleted": value("boolean", "whether it is a file without a name any more; its target ends in (deleted)"),
         "protocol": said("of a socket"),
         "status": said("state of a socket, or its family"),
         "local": said("this end of a socket"),

@@ -19,10 +19,15 @@ MOST_WATCHED: Final = 200  # descriptors of an epoll by number
 
 
 def target(one: Descriptor) -> str:
-    """What a descriptor is open on, the decisive part first."""
-    said = _BY_KIND.get(one.kind, _link)(one)
+    """What a descriptor is open on, the decisive part first, with the locks that it holds."""
+    said = plain_target(one)
     locks = one.info.locks if one.info is not None else ()
     return f"{said} ({', '.join(locks)})" if locks else said
+
+
+def plain_target(one: Descriptor) -> str:
+    """What a descriptor is open on, alone."""
+    return _BY_KIND.get(one.kind, _link)(one)
 
 
 def _link(one: Descriptor) -> str:

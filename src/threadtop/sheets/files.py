@@ -287,6 +287,9 @@ def _parts(one: Descriptor, process: ProcessRow) -> dict[str, object]:
     """The parts of a target; None is not known, or has none."""
     found = one.socket
     return {
+        "target": file_words.plain_target(one),
+        "locks": list(one.info.locks) if one.info is not None else [],
+        "is_deleted": one.is_deleted,
         "protocol": (found.protocol if found is not None else file_words.protocol(one.protocol)) or None,
         "status": found.status or None if found is not None else None,
         "local": found.local or None if found is not None else None,

@@ -131,7 +131,7 @@ def _time(subject: Subject, row: ThreadRow, facts: ThreadFacts) -> Iterator[Entr
         yield Entry("blocked", text.UNKNOWN, None, "it has ended")
     elif share is not None and share.blocked:
         kinds = {kind: round(part, 2) for kind, part in share.blocked}
-        yield Entry("blocked", ", ".join(_blocked(share)), kinds, _how_known(share))
+        yield Entry("blocked", ", ".join(_blocked(share, row)), kinds, _how_known(share))
     if row.gil_pct is not None or row.gil_wait_pct is not None:
         held = {"holds_pct": _rounded(row.gil_pct), "waits_pct": _rounded(row.gil_wait_pct)}
         shown = f"holds it {text.share(row.gil_pct)} %, waits for it {text.share(row.gil_wait_pct)} %"
@@ -148,9 +148,10 @@ def _seconds(ticks: int) -> float:
     return ticks * TICK_NS / 1e9
 
 
-def _blocked(share: time_rows.TimeShare) -> Iterator[str]:
+def _blocked(share: time_rows.TimeShare, row: ThreadRow) -> Iterator[str]:
     for kind, part in share.blocked:
-        words = f"{_WORDS.get(kind, kind)} {text.share(part)} %"
+        name = "without work" if row.kernel and kind == "poll" else _WORDS.get(kind, kind)
+        words = f"{name} {text.share(part)} %"
         error = None if share.is_hint else share.error_points(kind)
         yield f"{words} ±{max(1, round(error))}" if error else words
 
@@ -176,7 +177,9 @@ def _scheduling(subject: Subject, row: ThreadRow, facts: ThreadFacts) -> Iterato
     yield Entry("last_cpu", str(row.last_cpu), row.last_cpu)
     moves = facts.sched.get("se.nr_migrations", "")
     rate = facts.per_s.get("migrations")
-    yield Entry("migrations_per_s", _per_s(rate), _rounded(rate), f"{int(moves):,} in all" if moves.isdecimal() else "")
+    total = int(moves) if moves.isdecimal() else None
+    note = _in_all(text.thousands(total))
+    yield Entry("migrations_per_s", _per_s(rate), _rounded(rate), note, more={"migrations": total})
     allowed, cores = facts.status.get("Cpus_allowed_list"), len(subject.snapshot.host.cores)
     count = cpus_in(allowed or "")
     is_bound = count is not None and 0 < count < cores
@@ -211,12 +214,14 @@ def cpus_in(listed: str) -> int | None:
 
 def _switches(subject: Subject, row: ThreadRow, facts: ThreadFacts) -> Iterator[Entry]:
     for key, rate, name in (
-        ("vol_per_s", row.vol_per_s, "voluntary_ctxt_switches"),
-        ("invol_per_s", row.invol_per_s, "nonvoluntary_ctxt_switches"),
+        ("vol", row.vol_per_s, "voluntary_ctxt_switches"),
+        ("invol", row.invol_per_s, "nonvoluntary_ctxt_switches"),
     ):
         count = facts.status.get(name, "")
-        total = f"{int(count):,} in all" if count.isdecimal() else ""
-        yield Entry(key, _per_s(rate), _rounded(rate), total, role="v" if key == "vol_per_s" and rate else " ")
+        total = int(count) if count.isdecimal() else None
+        role = "v" if key == "vol" and rate else " "
+        more = {f"{key}_switches": total}
+        yield Entry(f"{key}_per_s", _per_s(rate), _rounded(rate), _in_all(text.thousands(total)), role, more=more)
     times = facts.schedstat
     life_ns = times.run_ns / times.timeslices if times is not None and times.timeslices else None
     run_ns, runs = facts.per_s.get("run_ns"), facts.per_s.get("timeslices")
@@ -246,7 +251,9 @@ def _stack(facts: ThreadFacts) -> Iterator[Entry]:
         size = stack.end - stack.start
         grows = f", grows up to {text.size(stack.most_bytes)}" if stack.most_bytes is not None else ""
         place = f"{stack.start:#x} to {stack.end:#x} {stack.name}".rstrip()
-        yield Entry("stack_bytes", f"{text.size(size)} reserved{grows}", size, place)
+        region = {"start": stack.start, "end": stack.end, "most_bytes": stack.most_bytes, "name": stack.name or None}
+        more = {"stack_region": region}
+        yield Entry("stack_bytes", f"{text.size(size)} reserved{grows}", size, place, more=more)
         most = max(size, stack.most_bytes or 0)
         used_pct = 100 * stack.used_bytes / most
         note = "from its pointer to its end: a hint"
