@@ -153,6 +153,25 @@ async def test_a_pause_wants_the_key_twice(key: str, how: str, asked: Asked, clo
         assert "at most 8 ms" in session.text()
 
 
+async def test_what_was_pressed_again_is_not_asked_for_once_more(asked: Asked) -> None:
+    """Once it is done the footer does not go on to say that the key is to be pressed."""
+    async with opened() as session:
+        await session.press("v", "v")
+        await answered(session)
+        assert len(asked.questions) == 1
+        assert "press v again" not in session.text()
+
+
+async def test_what_has_ended_is_not_paused(asked: Asked) -> None:
+    """Nobody is asked to press a key twice for a process that there is no more."""
+    async with opened() as session:
+        await session.take(scripted.without(TICKS[7], scripted.GUNICORN))
+        await session.press("v")
+        assert f"process {scripted.GUNICORN} has ended: there is none to pause" in session.footer()
+        await session.press("v")
+        assert asked.questions == []
+
+
 async def test_a_second_press_that_does_not_come_is_forgotten(asked: Asked, clock: Callable[[float], None]) -> None:
     """After five seconds nothing is announced any more."""
     async with opened() as session:

@@ -52,10 +52,13 @@ class StacksPane(SheetPane):
             return
         if not isinstance(facts, StacksFacts) or self._opened is None or self.asking is not None:
             return
-        if facts.is_readonly:
+        if self._opened.has_ended:
+            self._say(f"process {self._opened.process.pid} has ended: there is none to pause")
+        elif facts.is_readonly:
             self._say("stacks of this kind pause the process, and --readonly forbids that; y does not pause it")
         elif facts.confirm == request.name:
             self._known = self._known._replace(confirm="")
+            self.screen.footer.hush()  # type: ignore[attr-defined]
             self.ask(request.name)
         else:
             self._known = self._known._replace(confirm=request.name)
