@@ -263,6 +263,17 @@ def test_mappings_come_in_parts() -> None:
         assert (table.total, table.first) == (total, first)
 
 
+def test_how_to_measure() -> None:
+    """By a key on the screen, by an option where there is none."""
+    (entry,) = (
+        entry
+        for section in made("memory", scripted_memory.facts()._replace(measured=None)).sections
+        for entry in section.entries
+        if entry.key == "measured"
+    )
+    assert entry.note == "m measures what of each is in memory (--want smaps)"
+
+
 def test_a_stack_leads_to_its_thread() -> None:
     """The mapping with one thread's stack pointer names that thread, and Enter opens it; a guess names none."""
     rows = {row.values[-2]: row for row in records(made("memory"), "mappings")}
@@ -353,6 +364,26 @@ def test_the_tree_of_a_process() -> None:
     assert told == [(1, 0, -2), (5, 1, -1), (9, 5, 0), (11, 9, 1), (20, 11, 2), (12, 9, 1)]
     looped = children.sheet(Subject(shot, shot.processes[30], ChildrenFacts((), is_cut=False)))
     assert [record.identity for record in records(looped, "processes")] == [31, 30]
+
+
+@pytest.mark.parametrize(
+    ("part", "first", "shown"), [(0, 0, [1, 2]), (1, 2, [3, 4]), (2, 4, [5]), (9, 4, [5])], ids=str
+)
+def test_a_large_family_comes_in_parts(
+    part: int, first: int, shown: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it can be turned to; the last part stays where a family has become smaller."""
+    monkeypatch.setattr(children, "MOST", 2)
+    shot = snapshot(process_row(1, ppid=0), *(process_row(pid, ppid=1) for pid in range(2, 6)))
+    table = (
+        children.sheet(Subject(shot, shot.processes[1], ChildrenFacts((), is_cut=False), part=part)).sections[1].table
+    )
+    assert table is not None
+    assert (table.total, table.first) == (5, first)
+    assert [record.identity for record in table.records] == shown
+    assert [(row["pid"], row["depth"]) for row in table.data or () if isinstance(row, dict)] == [
+        (pid, 0 if pid == 1 else 1) for pid in shown
+    ]
 
 
 def test_relatives_that_the_pass_did_not_read() -> None:

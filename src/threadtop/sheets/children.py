@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from threadtop.sheets.sheet import Subject
 
-MOST: Final = 2000  # rows
+MOST: Final = 2000  # rows of a part
 MOST_INDENT: Final = 12  # steps: deeper ones are not moved further
 _BUSY_PCT: Final = 5.0
 
@@ -104,7 +104,9 @@ def sheet(subject: Subject) -> Sheet:
     rows = [(depth, nodes[one]) for depth, one in enumerate(line)]
     below = [one for one in _descendants(children, pid, nodes) if one[1] not in line]
     rows += [(len(line) + depth, nodes[one]) for depth, one in below]
-    records = [_record(depth, node, is_self=node.pid == pid) for depth, node in rows[:MOST]]
+    first = min(subject.part, (len(rows) - 1) // MOST) * MOST
+    part = rows[first : first + MOST]
+    records = [_record(depth, node, is_self=node.pid == pid) for depth, node in part]
     columns = (
         Column("process"),
         Column("pid", 8, right=True),
@@ -121,7 +123,7 @@ def sheet(subject: Subject) -> Sheet:
             "ppid": node.ppid,
             "depth": depth - own,  # of the process itself 0, its parent's -1
         }
-        for record, (depth, node) in zip(records, rows, strict=False)
+        for record, (depth, node) in zip(records, part, strict=True)
     ]
     notes = ("attached: the others' run-queue wait is not read; Enter reads one, too",) if facts.relatives else ()
     cut = ("there are more: the rest is left out",) if facts.is_cut else ()
@@ -131,7 +133,7 @@ def sheet(subject: Subject) -> Sheet:
             Section(
                 "processes",
                 "Above and below",
-                table=Table(columns, records, total=len(rows) if len(rows) > MOST else None, data=data),
+                table=Table(columns, records, len(rows) if len(rows) > MOST else None, first, data=data),
                 notes=(*notes, *cut),
             ),
         )

@@ -260,7 +260,7 @@ def _count(listed: Listed, most: int | None) -> Entry:
 def _measured(measured: Measured | None, listed: Listed) -> Iterator[Entry]:
     """How far measuring is, and what it said in all."""
     if measured is None:
-        yield Entry("measured", "no", None, f"{MEASURE.key} measures what of each mapping is in memory")
+        yield Entry("measured", "no", None, f"{MEASURE.key} measures what of each is in memory (--want {SMAPS})")
         return
     maps = text.thousands(measured.maps)
     if not measured.is_complete:
