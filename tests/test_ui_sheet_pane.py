@@ -293,6 +293,23 @@ async def test_parts_are_turned(monkeypatch: pytest.MonkeyPatch) -> None:
         assert asked == [0, 1, 2, 2, 1, 0, 0]
 
 
+async def test_keys_of_parts_are_named_once_there_are_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That a pane is too long for one is known only after it was turned to: then the footer names the keys."""
+    rows = (Record(0, ("a",), ("a",)),)
+    totals = [1]
+
+    def make(_subject: Subject) -> Sheet:
+        return Sheet((Section("x", "", table=Table((Column("groups"),), rows, total=totals[0])),))
+
+    async with opened() as session:
+        monkeypatch.setattr(pane_of(session), "kind", pane_of(session).kind._replace(make=make))
+        for total, named in ((1, False), (2, True), (2, True), (1, False)):
+            totals[0] = total
+            await session.take(shown())
+            assert ("[ ] parts" in session.footer()) is named
+            assert ("1 to 1 of 2 are shown: [ and ] turn to the others" in session.text()) is named
+
+
 # -- whose facts ------------------------------------------------------------------------------------------
 
 

@@ -194,6 +194,7 @@ def _table(key: str, table: Table, terms: Mapping[str, Term], width: int) -> Ite
     if table.first or total > len(table.records):
         last = table.first + len(table.records)
         words = f"{text.thousands(table.first + 1)} to {text.thousands(last)} of {text.thousands(total)} are shown"
+        words += ": [ and ] turn to the others (--part N)"
         yield Row(((f"{' ' * _INDENT}{words}", "y"),))
 
 

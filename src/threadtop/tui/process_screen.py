@@ -58,6 +58,7 @@ class ProcessScreen(TableScreen):
         self._first_tid = tid
         self._row: ProcessRow | None = None
         self._awaited: list[Snapshot] = []  # those it was not in, before its first
+        self._are_parts_named = False
         self.title_lines = ProcessTitle()
         self.panes: list[Pane] = panes.made()
         self.footer = Footer((*self.ACTIONS, *GLOBAL))
@@ -120,6 +121,8 @@ class ProcessScreen(TableScreen):
         self.title_lines.trail = self._trail()
         self.title_lines.repaint()
         self.pane.open(opened)
+        if self.pane.is_part is not self._are_parts_named:  # only what was read tells
+            self._name_keys()
         self.footer.tick(self.pane.position())
 
     def _wait_for_it(self, snapshot: Snapshot) -> None:
@@ -289,6 +292,7 @@ class ProcessScreen(TableScreen):
             actions = (*PROCESS, *FINDINGS[1:])
         elif isinstance(self.pane, SheetPane):
             actions = (*self.pane.actions(), *PROCESS)
+        self._are_parts_named = self.pane.is_part
         self.footer.name_keys((*actions, *GLOBAL))
 
     def action_next_pane(self) -> None:
