@@ -179,6 +179,23 @@ def test_nobody_is_not_said_where_somebody_was_hidden(fake: Fake, monkeypatch: p
     assert fake.read().page[0].holding == holders.Holding(is_done=True)
 
 
+@pytest.mark.parametrize(
+    ("namespace", "sees_first", "is_settled"),
+    [(holders.FIRST_NAMESPACE, True, True), (holders.FIRST_NAMESPACE, False, False), ("pid:[4026532200]", True, False)],
+)
+def test_nobody_is_not_said_where_there_may_be_more(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, namespace: str, *, sees_first: bool, is_settled: bool
+) -> None:
+    """The writer may be outside of our pid namespace, or not listed at all: then process 1 is not, either."""
+    link = fake.files.link
+    monkeypatch.setattr(
+        fake.files, "link", lambda pid, name: namespace if (pid, name) == ("self", "ns/pid") else link(pid, name)
+    )
+    fake.process(1 if sees_first else 200)
+    fake.open(3, "pipe:[7]", 0)
+    assert fake.read().page[0].holding == holders.Holding(is_done=True, is_settled=is_settled)
+
+
 def test_many_processes_take_a_few_readings(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many links and no more; the end is found once its holder's turn has come."""
     monkeypatch.setattr(holders, "FIRST_LINKS", 1)

@@ -25,12 +25,14 @@ MOST_OF_ONE: Final = 4096  # links of one process
 MOST_ENDS: Final = 50_000  # kept in all
 MOST_HOLDERS: Final = 32  # of one end, whose modes are looked at
 MOST_NAMED: Final = 4
+FIRST_NAMESPACE: Final = "pid:[4026531836]"  # include/linux/proc_ns.h, PROC_PID_INIT_INO
 
 
 class Holding(NamedTuple):
     """Who holds an end: (pid, name) of the first, how many ``more``; ``is_itself``: the process, too.
 
-    ``is_done``: all processes were looked at; ``is_settled``: and none was denied, so that nobody means nobody.
+    ``is_done``: all processes were looked at; ``is_settled``: and none was denied or may be hidden, so that nobody
+    means nobody.
     """
 
     others: tuple[tuple[int, str], ...] = ()
@@ -109,9 +111,17 @@ class Holders:
         order = sorted(listed, key=lambda pid: pid not in is_near)
         self._left = [pid for pid in reversed(order) if pid != self._pid and not self._is_kernel(pid)]
         self._count = len(self._left)
-        self._has_hidden = False
+        self._has_hidden = self._may_miss_some(listed)
         for pid in self._of.keys() - set(self._left):
             self._forget(pid)
+
+    def _may_miss_some(self, listed: Iterable[int]) -> bool:
+        """Whether there are, or may be, processes that /proc does not list: see pid_namespaces(7), proc(5) hidepid."""
+        try:
+            own = self._reader.link("self", "ns/pid")
+        except (GoneError, DeniedError, ThreadtopError, OSError):
+            return False
+        return own != FIRST_NAMESPACE or 1 not in listed
 
     def _is_kernel(self, pid: int) -> bool:
         process = self._processes.get(pid)
