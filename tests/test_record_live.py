@@ -98,7 +98,7 @@ def test_the_machine_for_a_while(tmp_path: Path) -> None:
 
 def test_a_command_and_its_gil(tmp_path: Path) -> None:
     """A Python program that is started for it: it is watched, its waits too, and its end ends the recording."""
-    recorder = Recorder(tmp_path / "a", "-d", "0.25", "--", sys.executable, str(PROGRAMS / "gil.py"), "crowd", "6")
+    recorder = Recorder(tmp_path / "a", "-d", "0.25", "--", sys.executable, str(PROGRAMS / "gil.py"), "crowd", "4")
     code, err = recorder.end()
     assert code == 0, err
     assert "has ended (killed by SIGALRM)" in err
