@@ -181,15 +181,28 @@ def share(holds: float, cpu: float, runq: float, asleep: float = 0.0) -> GilShar
 
 
 def test_holds_add_up_to_what_the_lock_says() -> None:
-    """A lock that is nearly always held tells the sum: each share grows alike, within what it ran, queued or slept."""
-    found = levelled(
-        {1: share(24.0, 26.0, 4.0), 2: share(24.0, 24.5, 1.0), 3: share(40.0, 20.0, 0.0, asleep=20.0)}, 96.8
-    )
-    assert [one.holds_pct for one in found.values()] == pytest.approx([26.4, 25.5, 40.0])
-    assert [one.with_pct for one in found.values()] == pytest.approx([26.0, 24.5, 20.0])
-    assert [one.without_pct for one in found.values()] == pytest.approx([0.0, 0.0, 0.0])
-    for one in found.values():
-        assert sum(figures(one, PARTS)) == pytest.approx(100)  # type: ignore[arg-type]
+    """A lock that is nearly always held tells the sum: each grows alike within what it ran, then what it queued."""
+    given = {1: share(24.0, 26.0, 4.0), 2: share(24.0, 24.5, 1.0), 3: share(40.0, 20.0, 0.0, asleep=20.0)}
+    for held, holds, with_gil in (
+        (88.0, [24.0, 24.0, 40.0], [24.0, 24.0, 20.0]),
+        (89.0, [24.5, 24.5, 40.0], [24.5, 24.5, 20.0]),
+        (90.0, [25.5, 24.5, 40.0], [25.5, 24.5, 20.0]),  # the second did not run for longer
+        (93.0, [28.0, 25.0, 40.0], [26.0, 24.5, 20.0]),  # all ran no longer: they queued with it
+        (99.0, [30.0, 25.5, 40.0], [26.0, 24.5, 20.0]),
+        (80.0, [24 * 60 / 68, 24 * 60 / 68, 20 * 60 / 68 + 20], [24 * 60 / 68, 24 * 60 / 68, 20 * 60 / 68]),
+    ):
+        found = levelled(given, held)
+        assert [one.holds_pct for one in found.values()] == pytest.approx(holds)
+        assert [one.with_pct for one in found.values()] == pytest.approx(with_gil)
+        for one in found.values():
+            assert sum(figures(one, PARTS)) == pytest.approx(100)  # type: ignore[arg-type]
+
+
+def test_a_native_thread_that_runs_without_it_has_no_more_of_it() -> None:
+    """What it ran is no room for holds that others are short of: its share grows as theirs."""
+    found = levelled({1: share(80.0, 90.0, 2.0), 2: share(1.0, 99.0, 0.0)}, 89.1)
+    assert [one.holds_pct for one in found.values()] == pytest.approx([88.0, 1.1])
+    assert found[2].without_pct == pytest.approx(97.9)
 
 
 @pytest.mark.parametrize("held", [None, 79.9, 60.1, 39.9])

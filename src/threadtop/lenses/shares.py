@@ -13,6 +13,8 @@ from threadtop.gil_rows import GilShare
 from threadtop.rates import SECOND_NS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from threadtop.sample import GilTally, Grade, ThreadSample
     from threadtop.snapshot import ThreadRow
 
@@ -126,26 +128,45 @@ def levelled(shares: dict[int, GilShare], held_pct: float | None) -> dict[int, G
 
     Timers that are due within 50 us fire together (prctl(2), PR_SET_TIMERSLACK): the watch is woken beside waiters
     whose 5 ms are over, and finds them runnable too often, so that holders get too little of the runnable time.
-    Who holds the lock does not depend on that, and what is nearly always so has little noise.
+    Who holds the lock does not depend on that, and what is nearly always so has little noise.  What they held awake
+    they ran, by exact counters, as long as that is enough; only what is left over they held while they queued.
     """
     total = sum(share.holds_pct or 0.0 for share in shares.values())
     if held_pct is None or held_pct < MOSTLY_HELD_PCT or not total:
         return shares
-    factor = held_pct / total
-    if not LEAST_FACTOR <= factor <= 1 / LEAST_FACTOR:
+    if not LEAST_FACTOR <= held_pct / total <= 1 / LEAST_FACTOR:
         return shares  # somebody unknown held it, or has ended
-    return {tid: _scaled(share, factor) if share.holds_pct else share for tid, share in shares.items()}
+    awake: dict[int, float] = {}
+    ran: dict[int, float] = {}
+    queued: dict[int, float] = {}
+    for tid, share in shares.items():
+        holds, sleeps, with_gil, without = share.holds_pct, share.asleep_pct, share.with_pct, share.without_pct
+        if not holds or sleeps is None or with_gil is None or without is None or share.runq_pct is None:
+            continue
+        awake[tid], ran[tid], queued[tid] = holds - sleeps, with_gil + without, share.runq_pct
+    wanted = held_pct - total + sum(awake.values())
+    running = _filled(awake, ran, wanted)
+    waiting = _filled(queued, queued, wanted - sum(running.values()))
+    return {
+        tid: _with_holds(share, running[tid], waiting[tid], ran[tid]) if tid in awake else share
+        for tid, share in shares.items()
+    }
 
 
-def _scaled(share: GilShare, factor: float) -> GilShare:
-    """A share with its holds scaled, within the time in which it was runnable or slept with the GIL."""
-    holds, sleeps, with_gil, without = share.holds_pct, share.asleep_pct, share.with_pct, share.without_pct
-    if holds is None or sleeps is None or with_gil is None or without is None or share.runq_pct is None:
-        return share
-    cpu = with_gil + without
-    awake = min((holds - sleeps) * factor, cpu + share.runq_pct)
-    with_gil = min(cpu, awake)
-    return share._replace(holds_pct=awake + sleeps, with_pct=with_gil, without_pct=cpu - with_gil)
+def _filled(parts: Mapping[int, float], most: Mapping[int, float], total: float) -> dict[int, float]:
+    """Parts made greater or smaller alike, none above its ``most``, that add up to ``total`` unless all are full."""
+    left, free, filled = max(0.0, total), sum(parts.values()), dict.fromkeys(parts, 0.0)
+    # Those that are full first, first.
+    for tid in sorted(parts, key=lambda tid: most[tid] / parts[tid] if parts[tid] > 0 else float("inf")):
+        filled[tid] = min(most[tid], parts[tid] * left / free) if free > 0 else 0.0
+        left, free = left - filled[tid], free - parts[tid]
+    return filled
+
+
+def _with_holds(share: GilShare, running_pct: float, waiting_pct: float, ran_pct: float) -> GilShare:
+    """A share with other holds: on a CPU, and in its run queue."""
+    holds_pct = running_pct + waiting_pct + (share.asleep_pct or 0.0)
+    return share._replace(holds_pct=holds_pct, with_pct=running_pct, without_pct=ran_pct - running_pct)
 
 
 def reason(thread: ThreadRow, share: GilShare) -> str | None:
