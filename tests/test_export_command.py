@@ -187,6 +187,7 @@ def is_sampled(told: str) -> bool:
 
 
 @pytest.mark.live
+@pytest.mark.every_python
 def test_live_documents_are_exported_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """So it is on this machine, for a process whose GIL, waits and locks are watched."""
     lock, is_over = threading.Lock(), threading.Event()

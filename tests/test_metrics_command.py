@@ -143,6 +143,7 @@ def scraped(url: str, until: str = "threadtop_pass_interval_seconds") -> str:
 
 
 @pytest.mark.live
+@pytest.mark.every_python
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signals_end_it_quietly(number: signal.Signals) -> None:
     """It is served until a signal comes; then it ends with 0 and no word."""
@@ -155,6 +156,7 @@ def test_signals_end_it_quietly(number: signal.Signals) -> None:
 
 
 @pytest.mark.live
+@pytest.mark.every_python
 def test_nobody_need_read_its_messages(tmp_path: Path) -> None:
     """With standard error closed, as services may have it, the passes go on all the same."""
     file = tmp_path / "threadtop.prom"
@@ -169,6 +171,7 @@ def test_nobody_need_read_its_messages(tmp_path: Path) -> None:
 
 
 @pytest.mark.live
+@pytest.mark.every_python
 def test_the_file_is_there_while_it_runs(tmp_path: Path) -> None:
     """node_exporter's file is whole, of the plain format, without an age, and gone at the end: nobody renews it."""
     file = tmp_path / "threadtop.prom"
@@ -187,6 +190,7 @@ def test_the_file_is_there_while_it_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.live
+@pytest.mark.every_python
 def test_a_full_disk_is_told_once_and_survived(tmp_path: Path) -> None:
     """A folder that goes away does not end the passes: one line, and the scrapes go on."""
     folder = tmp_path / "collector"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from threadtop.snapshot import Snapshot
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.every_python]
 PROGRAMS = Path(__file__).parent / "programs"
 MOST_S = 60.0
 KILLS = int(os.environ.get("THREADTOP_KILLS", "10"))

@@ -349,6 +349,7 @@ LIVE = (
 
 
 @pytest.mark.live
+@pytest.mark.every_python
 @pytest.mark.parametrize("arguments", LIVE, ids=lambda arguments: " ".join(arguments[:3]))
 @pytest.mark.parametrize("prefix", [(), ANOTHER], ids=["own", "another user"])
 def test_live_documents_are_of_it(prefix: tuple[str, ...], arguments: list[str]) -> None:

@@ -194,6 +194,7 @@ def test_a_full_disk(place: Path) -> None:
 
 
 @pytest.mark.live
+@pytest.mark.every_python
 @pytest.mark.parametrize("closed", ["", "<&-", "<&- >&-", "<&- >&- 2>&-"], ids=lambda closed: closed or "open")
 def test_no_terminal_is_needed(place: Path, closed: str) -> None:
     """It works with standard descriptors closed and without TERM, in the colours of any other time."""
@@ -209,6 +210,7 @@ def test_no_terminal_is_needed(place: Path, closed: str) -> None:
 
 
 @pytest.mark.live
+@pytest.mark.every_python
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_leaves_nothing_behind(place: Path, number: signal.Signals, code: int) -> None:
     """One that is ended while it measures ends at once, quietly, and leaves no half of a picture."""

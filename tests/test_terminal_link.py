@@ -20,7 +20,7 @@ from threadtop.feed import Feed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.every_python]
 measures = pytest.mark.alone  # what it takes while nothing is sent is compared: nothing else is to run then
 JOBS = Path(__file__).parent / "programs" / "jobs.py"
 CTRL_L, CTRL_Z = "\x0c", "\x1a"
