@@ -62,6 +62,7 @@ def test_an_exact_report() -> None:
         "   4213   25.1   69.9   21.1     0.0    0.0     5.0    4.0  21.0  worker-2",
         "   4220      -      -      -    88.0    0.0   100.0      -  88.0  (native) blas-0",
         "        and 3 more that did nothing",
+        "        and 48.1 % held by threads that came and went, or were looked at too rarely",
         "",
         "% of the time: HOLDS the GIL, WAITS for it; on a cpu WITH it and WITHOUT it (native code); RUNQ",
         "ready, but no cpu was free; BLOCKED by something else; ASLEEP while it held the GIL",
@@ -157,6 +158,14 @@ def test_several_gils_stand_below_each_other() -> None:
         "     interpreters 2, 3   held    7.2 %   <1 hand-overs/s   interval 0.5 ms",
         "     interpreter 4       off",
     ]
+
+
+@pytest.mark.parametrize(("held", "is_told"), [(49.9, False), (54.8, False), (55.0, True), (None, False)])
+def test_what_nobody_listed_held_is_told(held: float | None, *, is_told: bool) -> None:
+    """A server of a thread for each request has hardly one that is known; a little may be noise."""
+    rows = lines(BUSY._replace(gil=EXACT._replace(locks=(LOCK._replace(utilisation_pct=held),))))
+    assert any("came and went" in row for row in rows) is is_told
+    assert not any("came and went" in row for row in lines(BUSY._replace(gil=EXACT._replace(grade="estimate"))))
 
 
 def test_rows_are_limited_and_those_at_rest_are_counted() -> None:

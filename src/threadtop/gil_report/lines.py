@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS: Final = 40
 _LEAST_SHOWN: Final = 0.05  # below this a share reads 0.0
+_LEAST_LEFT: Final = 5.0  # below this it may be noise
 _SEVERAL: Final = 2
 _COLUMNS: Final = {
     "holds_pct": "HOLDS",
@@ -54,6 +55,7 @@ def _lines(measured: Measured, width: int) -> Iterator[str]:
     if gil.is_enabled is not False and rows:
         yield ""
         yield from _table(rows, measured.cpu_pct)
+        yield from _others(rows, gil)
         yield ""
         yield from wrapped(_LEGEND, width, "")
     for found in measured.snapshot.findings:
@@ -144,6 +146,16 @@ def _table(rows: list[ThreadRow], cpu_pct: Mapping[int, float | None]) -> Iterat
         yield f"        and {text.thousands(more)} more that held and waited less"
     if idle:
         yield f"        and {text.thousands(idle)} {'more ' if busy else ''}that did nothing"
+
+
+def _others(rows: list[ThreadRow], gil: GilRow) -> Iterator[str]:
+    """What is left of the time in which the GIL was held: by threads that ended, or were too short to be known."""
+    held = [lock.utilisation_pct for lock in gil.locks if lock.is_enabled]
+    if gil.grade != "exact" or not held or None in held:
+        return
+    left = sum(share or 0.0 for share in held) - sum(row.gil.holds_pct or 0.0 for row in rows if row.gil)
+    if left >= _LEAST_LEFT:
+        yield f"        and {text.share(left)} % held by threads that came and went, or were looked at too rarely"
 
 
 def _wanted(row: ThreadRow) -> float:
