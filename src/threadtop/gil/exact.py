@@ -141,7 +141,7 @@ class MemoryProbe(Probe):
         """A lock's words, who holds it and what that one does, where a look did not get all of it."""
         runtime, read = self.runtime, self._memory.pread
         try:
-            words = words or runtime.words.unpack(read(runtime.words.size, address))
+            words = words or self._unpack(read(self._size, address))
         except _UNREAD:
             self._miss(lock, now_ns)
             return None, None, b""
@@ -207,7 +207,7 @@ class MemoryProbe(Probe):
     def settle(self) -> None:
         """As said of Probe."""
         log, self._log = self._log, []
-        number, is_fixed = self.rounds - len(log), self.has_fixed_words
+        number = self.rounds - len(log)
         for now_ns, found, threads, lines, reads in log:
             number += 1
             self._reader.reads[self.file] += reads
@@ -220,12 +220,7 @@ class MemoryProbe(Probe):
                 if kind is None:
                     if not line:
                         continue  # it has ended, or was credited
-                    if line == thread.line and is_fixed:
-                        kind = thread.kind
-                        if kind == BLOCKED:
-                            thread.quiet += 1
-                    else:
-                        kind = self._note(thread, line)
+                    kind = self._note(thread, line)
                 thread.credit(kind, number)
         self._waiting = None
 
