@@ -102,6 +102,7 @@ PURE = (
     "moment.py",
     "recording/facts.py",
     "recording/packing.py",
+    "recording/trust.py",
     "recording/format.py",
     "recording/times.py",
     "waits.py",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from threadtop.blocked import BlockedOn, LatelyLock, LockKind, LockSample, LocksSample, LockWait, WaitSample, WaitTally
+from threadtop.blocked import BlockedOn, LatelyLock, LockSample, LocksSample, LockWait, WaitSample, WaitTally
 from threadtop.errors import RecordingError
 from threadtop.procfs.reasons import KINDS
+from threadtop.recording import trust
 from threadtop.recording.packing import deflated, inflated
 from threadtop.sample import (
     CgroupSample,
@@ -20,35 +20,18 @@ from threadtop.sample import (
     GilMoment,
     GilSample,
     GilTally,
-    Grade,
     HostSample,
     SleepTally,
     WatchCost,
 )
-from threadtop.snapshot import Finding, Sureness
+from threadtop.snapshot import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-MOST_NUMBER: Final = 1e20  # beyond all that 64 bits hold
 _PYTHON: Final = (None, False, True)
 _CODES: Final = {is_python: code for code, is_python in enumerate(_PYTHON)}
-_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "int": (int,),
-    "float": (float, int),
-    "bool": (bool,),
-    "str": (str,),
-    "None": (type(None),),
-}
-_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "Grade": get_args(Grade),
-    "LockKind": get_args(LockKind),
-    "Sureness": get_args(Sureness),
-}
-_OWN: Final = frozenset({"why_not", "remedy", "call", "status", "shared", "version", "machine", "holder_call"})
-_EACH: Final = re.compile(r"tuple\[(\w+), (?:\.\.\.|\1, \1)\]")
 Made = TypeVar("Made")
-Record = TypeVar("Record", bound=tuple[Any, ...])
 
 
 dumped: Final = json.JSONEncoder(separators=(",", ":")).encode
@@ -110,7 +93,7 @@ class _Later(Mapping[int, Made]):
 
     @cached_property
     def _all(self) -> Mapping[int, Made]:
-        return _made(self._what, self._make)
+        return trust.made(self._what, self._make)
 
     def __getitem__(self, tid: int) -> Made:
         return self._all[tid]
@@ -132,21 +115,21 @@ def gil_sample(facts: str, rows: Callable[[], Mapping[int, tuple[int, ...]]], mo
     def made() -> GilSample:
         said = json.loads(facts)
         said["locks"] = tuple(
-            _record(GilLock, {**lock, "interpreters": tuple(lock["interpreters"])}) for lock in said["locks"]
+            trust.record(GilLock, {**lock, "interpreters": tuple(lock["interpreters"])}) for lock in said["locks"]
         )
         said["idents"] = {int(ident): int(tid) for ident, tid in said["idents"].items()}
-        return _record(
+        return trust.record(
             GilSample,
             said,
             threads=_Later("gil", lambda: _gil_tallies(rows(), split)),
             sleeps=_Later("gil", sleeps),
             moments=tuple(
-                _checked(GilMoment(said["at_ns"] + after_ns, tuple(holders), tuple(asleep)))
+                trust.checked(GilMoment(said["at_ns"] + after_ns, tuple(holders), tuple(asleep)))
                 for after_ns, holders, asleep in (json.loads(inflated(moments)) if moments else ())
             ),
         )
 
-    return _made("gil", made)
+    return trust.made("gil", made)
 
 
 # -- waits -------------------------------------------------------------------------------------
@@ -199,10 +182,10 @@ def wait_sample(facts: str, rows: Callable[[], Mapping[int, tuple[int, ...]]]) -
 
     def made() -> WaitSample:
         said = json.loads(facts)
-        kinds: tuple[Any, ...] = tuple(map(_text, said.pop("kinds")))
-        return _record(WaitSample, said, threads=_WaitTallies(kinds, rows))
+        kinds: tuple[Any, ...] = tuple(map(trust.text, said.pop("kinds")))
+        return trust.record(WaitSample, said, threads=_WaitTallies(kinds, rows))
 
-    return _made("waits", made)
+    return trust.made("waits", made)
 
 
 # -- what is small -----------------------------------------------------------------------------
@@ -226,17 +209,17 @@ def blocked_changes(body: bytes | None) -> dict[int, dict[str, Any] | None]:
             int(tid): None if said is None else dict(said) for tid, said in json.loads(inflated(body or b"")).items()
         }
 
-    return _made("blocked", made)
+    return trust.made("blocked", made)
 
 
 def blocked_said(said: str | None) -> dict[str, Any] | None:
     """The same of one thread, as format 1 has it; raises RecordingError."""
-    return None if said is None else _made("blocked", lambda: dict(json.loads(said)))
+    return None if said is None else trust.made("blocked", lambda: dict(json.loads(said)))
 
 
 def blocked_on(said: Mapping[str, Any]) -> BlockedOn:
     """One of ``blocked_changes``; raises RecordingError."""
-    return _made("blocked", lambda: _record(BlockedOn, said))
+    return trust.made("blocked", lambda: trust.record(BlockedOn, said))
 
 
 def locks_facts(locks: LocksSample) -> str:
@@ -277,27 +260,27 @@ def locks_sample(facts: str, body: bytes | None, first: LocksSample | None) -> L
         locks: list[LockSample] = []
         for one in said:
             if isinstance(one, dict):
-                waits = tuple(_record(LockWait, wait) for wait in one["waits"])
-                locks.append(_record(LockSample, {**one, "waits": waits}))
+                waits = tuple(trust.record(LockWait, wait) for wait in one["waits"])
+                locks.append(trust.record(LockSample, {**one, "waits": waits}))
                 continue
             place, count = one
             again = first.locks[place : place + count] if first is not None else ()
             if len(again) != count or not count:
                 raise ValueError(count)
             locks += again
-        return _record(
+        return trust.record(
             LocksSample,
             json.loads(facts),
             locks=tuple(locks),
-            lately=tuple(_record(LatelyLock, one) for one in lately),
+            lately=tuple(trust.record(LatelyLock, one) for one in lately),
         )
 
-    return _made("locks", made)
+    return trust.made("locks", made)
 
 
 def places(facts: str) -> tuple[tuple[int, int], ...]:
     """Address ranges; raises RecordingError."""
-    return _made("gil_places", lambda: tuple((start + 0, end + 0) for start, end in json.loads(facts)))
+    return trust.made("gil_places", lambda: tuple((start + 0, end + 0) for start, end in json.loads(facts)))
 
 
 def finding_more(finding: Finding) -> str:
@@ -313,13 +296,13 @@ def finding(columns: Sequence[Any], explanation: str, more: str) -> Finding:
         if not kind.isprintable():
             raise ValueError(kind)
         said = json.loads(more)
-        evidence = tuple((_text(name), _text(figure)) for name, figure in said["evidence"])
+        evidence = tuple((trust.text(name), trust.text(figure)) for name, figure in said["evidence"])
         tids, command = tuple(said["tids"]), said["next_command"]
-        return _checked(
+        return trust.checked(
             Finding(kind, pid, start_ticks, process, title, explanation, evidence, grade, severity, tids, command)
         )
 
-    return _made("findings", made)
+    return trust.made("findings", made)
 
 
 def host_facts(host: HostSample) -> str:
@@ -337,12 +320,12 @@ def host_sample(facts: str) -> HostSample:
     def made() -> HostSample:
         said = json.loads(facts)
         said["load"] = tuple(said["load"])
-        said["cpu"] = _record(CpuTimes, said["cpu"])
-        said["cores"] = tuple(_record(CpuTimes, core) for core in said["cores"])
-        said["cgroup"] = None if said["cgroup"] is None else _record(CgroupSample, said["cgroup"])
-        return _record(HostSample, said)
+        said["cpu"] = trust.record(CpuTimes, said["cpu"])
+        said["cores"] = tuple(trust.record(CpuTimes, core) for core in said["cores"])
+        said["cgroup"] = None if said["cgroup"] is None else trust.record(CgroupSample, said["cgroup"])
+        return trust.record(HostSample, said)
 
-    return _made("host", made)
+    return trust.made("host", made)
 
 
 def cost_facts(cost: Cost, notes: Iterable[str], watch: WatchCost | None, wait_watch: WatchCost | None) -> str:
@@ -356,66 +339,12 @@ def costs(facts: str) -> tuple[Cost, tuple[str, ...], WatchCost | None, WatchCos
 
     def made() -> tuple[Cost, tuple[str, ...], WatchCost | None, WatchCost | None]:
         said = json.loads(facts)
-        notes = tuple(map(_text, said.pop("notes")))
+        notes = tuple(map(trust.text, said.pop("notes")))
         watch, wait_watch = (
-            None if each is None else _record(WatchCost, each) for each in (said.pop("watch"), said.pop("wait_watch"))
+            None if each is None else trust.record(WatchCost, each)
+            for each in (said.pop("watch"), said.pop("wait_watch"))
         )
         said["reads"] = {name: count + 0 for name, count in said["reads"].items()}
-        return _record(Cost, said), notes, watch, wait_watch
+        return trust.record(Cost, said), notes, watch, wait_watch
 
-    return _made("cost", made)
-
-
-# -- a file is not trusted ---------------------------------------------------------------------
-
-
-def _record(kind: Callable[..., Record], said: Mapping[str, Any], **more: object) -> Record:
-    """A record of what was said, if that is of its types; raises TypeError."""
-    plain = {key: _printable(said[key]) for key in _OWN & said.keys()}
-    return _checked(kind(**{**said, **plain, **more}))
-
-
-def _printable(value: object) -> object:
-    """Our own words, which are shown as they are, without what could steer a terminal."""
-    if not isinstance(value, str) or value.isprintable():
-        return value
-    return "".join(character if character.isprintable() else "?" for character in value)
-
-
-def _checked(record: Record) -> Record:
-    """``record``, if its plain fields, and those of many plain values, are of their types; raises TypeError."""
-    for value, (allowed, is_many) in zip(record, _shape(type(record)), strict=True):
-        for one in value if is_many else (value,):
-            if allowed and type(one) not in allowed and one not in allowed:
-                raise TypeError(one)
-            if isinstance(one, (int, float)) and not -MOST_NUMBER < one < MOST_NUMBER:
-                raise TypeError(one)
-    return record
-
-
-@lru_cache
-def _shape(kind: type) -> tuple[tuple[tuple[object, ...], bool], ...]:
-    """Of each field its types or words, none for one that is no plain value, and whether it holds many of these."""
-    fields = []
-    for name in kind._fields:  # type: ignore[attr-defined]
-        hint = kind.__annotations__[name]
-        said = str(getattr(hint, "__forward_arg__", hint))
-        many = _EACH.fullmatch(said)
-        names = (many[1] if many else said).split(" | ")
-        known = all(one in _TYPES for one in names)
-        types = tuple(each for one in names for each in _TYPES[one]) if known else _WORDS.get(said, ())
-        fields.append((types, many is not None))
-    return tuple(fields)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return value
-
-
-def _made(what: str, make: Callable[[], Made]) -> Made:
-    try:
-        return make()
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise RecordingError.damaged(what) from error
+    return trust.made("cost", made)
